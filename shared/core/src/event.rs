@@ -1,0 +1,99 @@
+//! What arrives: an event, in CloudEvents terms.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{Digest, EventId, SopName, Tenant};
+use crate::time::Timestamp;
+
+/// The front door an event came in at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// An HTTP request; the subject is its decoded path.
+    Webhook,
+    /// An MQTT message; the subject is its topic.
+    Mqtt,
+    /// A schedule's fire time; the subject is the expression.
+    Cron,
+    /// A device uplink; the subject is `board/signal`.
+    Peripheral,
+    /// A person's or a program's own start; the subject is the SOP.
+    Manual,
+}
+
+impl Source {
+    /// The name used in definitions, JSON and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook",
+            Self::Mqtt => "mqtt",
+            Self::Cron => "cron",
+            Self::Peripheral => "peripheral",
+            Self::Manual => "manual",
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What an event carries.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind", content = "value")]
+pub enum Data {
+    /// Nothing.
+    #[default]
+    Empty,
+    /// UTF-8 text exactly as it arrived; usually JSON.
+    Text(String),
+    /// Anything else, in standard base 64.
+    Base64(String),
+}
+
+impl Data {
+    /// The text, or `None` for nothing and for bytes that are not text.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Empty | Self::Base64(_) => None,
+        }
+    }
+}
+
+/// One arrival.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Its identity; the same arrival sent again has the same.
+    pub id: EventId,
+    /// Whose it is.
+    pub tenant: Tenant,
+    /// The door.
+    pub source: Source,
+    /// Path, topic, expression, `board/signal` or SOP name.
+    pub subject: String,
+    /// When it arrived, or the fire time of a schedule.
+    pub time: Timestamp,
+    /// The payload.
+    #[serde(default)]
+    pub data: Data,
+    /// Only this SOP may match: set by schedules and manual starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<SopName>,
+    /// The catalog snapshot that the door matched against, so that what it promised is what starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub catalog: Option<Digest>,
+    /// HTTP method of a webhook, in upper case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// Who sent it, where the door knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
+    /// W3C `traceparent`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
+}

@@ -1,0 +1,31 @@
+//! The stated limits, each with its source.
+
+/// Bytes of one event payload or one step output.
+/// Source: `docs/limits.md`; an SQS message holds 1 MiB, so an envelope always fits.
+pub const PAYLOAD_BYTES_MAX: usize = 256 * 1024;
+
+/// Bytes of a value that is kept inside a journal entry; above it the value is an item of its own.
+/// Source: a DynamoDB write unit is 1 KB, so an entry is to stay near it.
+pub const INLINE_BYTES_MAX: usize = 4 * 1024;
+
+/// Steps of one SOP.
+pub const STEPS_MAX: usize = 200;
+
+/// Seconds that a queue message may be delayed.
+/// Source: Amazon SQS developer guide, message timers (15 minutes).
+pub const DELAY_SECS_MAX: u32 = 900;
+
+/// Milliseconds a performer has for one attempt of a capability step before the step fails.
+pub const ATTEMPT_TIMEOUT_MS: i64 = 300_000;
+
+/// Milliseconds that the built-in `wait` may wait.
+pub const WAIT_MS_MAX: i64 = 366 * 24 * 3_600_000;
+
+/// Bytes of `SOP.toml` or `SOP.md`.
+pub const DEFINITION_BYTES_MAX: usize = 256 * 1024;
+
+/// Bytes of one condition.
+pub const CONDITION_BYTES_MAX: usize = 4 * 1024;
+
+/// Characters of a reason, comment or failure message; longer ones are cut.
+pub const REASON_CHARS_MAX: usize = 1_000;

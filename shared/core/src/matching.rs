@@ -1,0 +1,1 @@
+//! The index that tells which SOPs an event starts.
