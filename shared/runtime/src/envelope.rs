@@ -1,0 +1,1 @@
+//! What a queue message holds: a versioned envelope around an event, an input or an effect.

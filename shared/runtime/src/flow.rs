@@ -1,0 +1,1 @@
+//! Flows: all that a host calls.
