@@ -12,7 +12,7 @@ mod queue;
 mod tokens;
 
 pub use catalog::{Catalog, CatalogHead, Publish};
-pub use clock::Clock;
+pub use clock::{Clock, SystemClock, random};
 pub use cron::CronCursor;
 pub use error::{BoxError, PortError};
 pub use heads::{HeadPage, Heads};

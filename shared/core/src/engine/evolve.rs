@@ -32,15 +32,16 @@ pub fn evolve(
         Fact::Started { .. } => arrive(sop, &mut run, 1, at),
         Fact::Admitted => begin(sop, step, at),
         Fact::Approved { .. } => match sop.step(step).map(|step| step.kind) {
-            Some(StepKind::Checkpoint) => settle(sop, &mut run, step, seq, at),
+            Some(StepKind::Checkpoint) => settle(sop, &mut run, step, None, at),
             Some(StepKind::Execute | StepKind::Capability) | None => begin(sop, step, at),
         },
         Fact::Denied { reason, .. } => {
             finish(step, End::Cancelled { reason: format!("denied: {reason}") }, at)
         }
-        Fact::StepCompleted { step, .. } | Fact::Woke { step } => {
-            settle(sop, &mut run, *step, seq, at)
+        Fact::StepCompleted { step, output, .. } => {
+            settle(sop, &mut run, *step, output.as_ref().map(|_| seq), at)
         }
+        Fact::Woke { step } => settle(sop, &mut run, *step, None, at),
         Fact::StepFailed { step, reason, .. } => {
             run.settled.push(Settled(*step, How::Failed, seq));
             finish(*step, End::Failed { reason: format!("step {step} failed: {reason}") }, at)
@@ -57,8 +58,15 @@ fn finish(step: u32, end: End, at: Timestamp) -> State {
     State::Finished { step, end, at }
 }
 
-/// Step `step` is done: the run goes to the next one.
-fn settle(sop: &Definition, run: &mut Run, step: u32, seq: u64, at: Timestamp) -> State {
+/// Step `step` is done: the run goes to the next one. A step that gives nothing hands on what it got.
+fn settle(
+    sop: &Definition,
+    run: &mut Run,
+    step: u32,
+    output_seq: Option<u64>,
+    at: Timestamp,
+) -> State {
+    let seq = output_seq.unwrap_or_else(|| run.input_seq());
     run.settled.push(Settled(step, How::Done, seq));
     arrive(sop, run, step + 1, at)
 }

@@ -79,7 +79,8 @@ pub enum How {
     Failed,
 }
 
-/// A step that has come to its end: number, how, and the seq of the entry that holds its output.
+/// A step that has come to its end: number, how, and the seq of the entry that holds its output or,
+/// when it gave none, what it got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settled(pub u32, pub How, pub u64);
 
