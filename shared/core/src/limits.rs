@@ -11,6 +11,12 @@ pub const INLINE_BYTES_MAX: usize = 4 * 1024;
 /// Steps of one SOP.
 pub const STEPS_MAX: usize = 200;
 
+/// Seconds of an SOP's `cooldown_secs`.
+pub const COOLDOWN_SECS_MAX: u64 = 366 * 24 * 3_600;
+
+/// Diagnostics kept for one definition; the rest would repeat them.
+pub const DIAGNOSTICS_MAX: usize = 200;
+
 /// Seconds that a queue message may be delayed.
 /// Source: Amazon SQS developer guide, message timers (15 minutes).
 pub const DELAY_SECS_MAX: u32 = 900;

@@ -192,6 +192,11 @@ impl Definition {
         self.steps.get(usize::try_from(number.checked_sub(1)?).ok()?)
     }
 
+    /// Whether a run of it could do anything; one without steps loads but cannot be pushed.
+    pub fn runnable(&self) -> bool {
+        !self.steps.is_empty()
+    }
+
     /// Whether starts and finishes go through the SOP's admission counter.
     pub fn has_admission(&self) -> bool {
         self.max_concurrent.is_some() || self.cooldown_secs > 0

@@ -1,0 +1,81 @@
+//! The table of diagnostic codes; each has a page in `docs/diagnostics/`.
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Code {
+    /// Such as `SOP0107`.
+    pub code: &'static str,
+    /// What it is about, in a few words.
+    pub title: &'static str,
+    /// Its page, in Markdown.
+    pub page: &'static str,
+}
+
+macro_rules! codes {
+    ($($name:ident = $code:literal, $title:literal;)*) => {
+        $(#[doc = $title] pub(super) const $name: &str = $code;)*
+
+        /// Every code, in order.
+        pub const ALL: &[Code] = &[$(Code {
+            code: $code,
+            title: $title,
+            page: include_str!(concat!("../../../../docs/diagnostics/", $code, ".md")),
+        },)*];
+    };
+}
+
+codes! {
+    TOO_LARGE = "SOP0001", "a file is too large";
+    SYNTAX = "SOP0002", "`SOP.toml` is not TOML";
+    UNKNOWN_TABLE = "SOP0003", "an unknown table or top-level key";
+    NO_SOP_TABLE = "SOP0004", "no `[sop]` table";
+    UNKNOWN_KEY = "SOP0101", "an unknown key in `[sop]`";
+    LATER_KEY = "SOP0102", "a key of `[sop]` that this version does not support";
+    WRONG_TYPE = "SOP0103", "a value of the wrong type";
+    BAD_CHOICE = "SOP0104", "a value that is not one of those allowed";
+    OUT_OF_RANGE = "SOP0105", "a number out of its range";
+    NO_NAME = "SOP0106", "an SOP without a name";
+    BAD_NAME = "SOP0107", "a name that cannot be used";
+    BAD_TIMEZONE = "SOP0108", "an unknown time zone";
+    NO_DESCRIPTION = "SOP0109", "an SOP without a description";
+    EMPTY_TEXT = "SOP0110", "an empty text";
+    UNKNOWN_TRIGGER = "SOP0201", "an unknown trigger type";
+    LATER_TRIGGER = "SOP0202", "a trigger that this version does not support";
+    UNKNOWN_TRIGGER_KEY = "SOP0203", "a key that this trigger does not have";
+    MISSING_TRIGGER_KEY = "SOP0204", "a trigger without a key that it needs";
+    BAD_PATH = "SOP0205", "a webhook path that no request could match";
+    BAD_METHOD = "SOP0206", "an unknown HTTP method";
+    BAD_TOPIC = "SOP0207", "a malformed topic filter";
+    BAD_CRON = "SOP0208", "a malformed cron expression";
+    BAD_SIGNAL = "SOP0209", "a board or signal that no device could have";
+    BAD_CONDITION = "SOP0210", "a condition that cannot be read";
+    NO_TRIGGERS = "SOP0211", "an SOP without triggers";
+    STEP_NUMBER = "SOP0301", "a step out of number";
+    STEPS_TWICE = "SOP0302", "more than one `## Steps` section";
+    NO_STEPS = "SOP0303", "an SOP without steps";
+    NO_TITLE = "SOP0304", "a step without a title";
+    TOO_MANY_STEPS = "SOP0305", "too many steps";
+    STRAY_KEY = "SOP0306", "a key that belongs to no step";
+    STRAY_TEXT = "SOP0307", "text that belongs to no step";
+    UNKNOWN_STEP_KEY = "SOP0401", "an unknown step key";
+    LATER_STEP_KEY = "SOP0402", "a step key that this version does not support";
+    BAD_STEP_VALUE = "SOP0403", "a step key with a wrong value";
+    REPEATED_STEP_KEY = "SOP0404", "a step key given twice";
+    UNKNOWN_CAPABILITY = "SOP0405", "an unknown capability";
+    CAPABILITY_KIND = "SOP0406", "a kind and a capability that do not agree";
+    BAD_WITH = "SOP0407", "a `with` that cannot be read";
+    WITH_MISFIT = "SOP0408", "a `with` that its capability does not take";
+    STRAY_WITH = "SOP0409", "a `with` without a capability";
+    NOT_DETERMINISTIC = "SOP0410", "a step that a deterministic SOP cannot have";
+    SAME_NAME = "SOP0501", "two SOPs of one name";
+}
+
+/// The row of a code; letter case is ignored.
+pub fn find(code: &str) -> Option<&'static Code> {
+    ALL.iter().find(|row| row.code.eq_ignore_ascii_case(code.trim()))
+}
+
+/// The page that explains a code, in Markdown.
+pub fn explain(code: &str) -> Option<&'static str> {
+    find(code).map(|row| row.page)
+}

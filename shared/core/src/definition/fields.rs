@@ -1,0 +1,141 @@
+//! Typed reading of TOML tables, with a diagnostic for whatever is not as it should be.
+
+use std::ops::{Range, RangeInclusive};
+
+use toml::de::{DeTable, DeValue};
+
+use super::code;
+use super::diagnostic::{Sink, choices, listed, quoted, suggest};
+
+/// What a table may hold, for [`check_keys`].
+pub(super) struct Keys<'k> {
+    pub(super) known: &'k [&'k str],
+    pub(super) later: &'k [&'k str],
+    pub(super) unknown_code: &'static str,
+    pub(super) later_code: &'static str,
+    /// Such as "`[sop]`".
+    pub(super) place: &'k str,
+}
+
+/// Reports every key that the table cannot have.
+pub(super) fn check_keys(sink: &mut Sink<'_>, table: &DeTable<'_>, keys: &Keys<'_>) {
+    for key in table.keys() {
+        let name: &str = key.get_ref();
+        if keys.known.contains(&name) {
+            continue;
+        }
+        if keys.later.contains(&name) {
+            let message = format!("{} is not supported by this version yet", quoted(name));
+            sink.error(keys.later_code, key.span(), message);
+            continue;
+        }
+        let message = format!("unknown key {} in {}", quoted(name), keys.place);
+        let help = match suggest(name, keys.known).or_else(|| suggest(name, keys.later)) {
+            _ if name == "deterministic" => "write `execution_mode = \"deterministic\"`".into(),
+            Some(probable) => format!("did you mean `{probable}`?"),
+            None => match keys.known {
+                [] => "it takes no keys".into(),
+                known => format!("its keys are {}", listed(known)),
+            },
+        };
+        sink.error_with_help(keys.unknown_code, key.span(), message, help);
+    }
+}
+
+/// A text and where it is written, quotes included.
+pub(super) struct Text<'t> {
+    pub(super) text: &'t str,
+    pub(super) span: Range<usize>,
+}
+
+/// The text of `key`; `None` when absent or, reported, of another type.
+pub(super) fn text<'t>(sink: &mut Sink<'_>, table: &'t DeTable<'_>, key: &str) -> Option<Text<'t>> {
+    let value = table.get(key)?;
+    match value.get_ref().as_str() {
+        Some(text) => Some(Text { text, span: value.span() }),
+        None => {
+            wrong_type(sink, key, value.span(), "text in quotes", value.get_ref());
+            None
+        }
+    }
+}
+
+/// As [`text`], and reports a text with nothing in it.
+pub(super) fn some_text<'t>(
+    sink: &mut Sink<'_>,
+    table: &'t DeTable<'_>,
+    key: &str,
+) -> Option<Text<'t>> {
+    let found = text(sink, table, key)?;
+    if found.text.trim().is_empty() {
+        let help = format!("write something, or leave `{key}` out");
+        sink.error_with_help(code::EMPTY_TEXT, found.span, format!("`{key}` is empty"), help);
+        return None;
+    }
+    Some(found)
+}
+
+/// The whole number of `key`, when it is in `range`.
+pub(super) fn number(
+    sink: &mut Sink<'_>,
+    table: &DeTable<'_>,
+    key: &str,
+    range: RangeInclusive<u64>,
+) -> Option<u64> {
+    let value = table.get(key)?;
+    let Some(written) = value.get_ref().as_integer() else {
+        wrong_type(sink, key, value.span(), "a whole number", value.get_ref());
+        return None;
+    };
+    let number = i128::from_str_radix(written.as_str(), written.radix())
+        .ok()
+        .and_then(|number| u64::try_from(number).ok())
+        .filter(|number| range.contains(number));
+    if number.is_none() {
+        let message = format!("`{key}` is out of range");
+        let help = format!("it is a number from {} to {}", range.start(), range.end());
+        sink.error_with_help(code::OUT_OF_RANGE, value.span(), message, help);
+    }
+    number
+}
+
+/// The value that the text of `key` stands for.
+pub(super) fn choice<T: Copy>(
+    sink: &mut Sink<'_>,
+    table: &DeTable<'_>,
+    key: &str,
+    values: &[(&str, T)],
+) -> Option<T> {
+    let found = text(sink, table, key)?;
+    if let Some((_, value)) = values.iter().find(|(name, _)| *name == found.text) {
+        return Some(*value);
+    }
+    let names: Vec<&str> = values.iter().map(|(name, _)| *name).collect();
+    let message = format!("{} is not a value of `{key}`", quoted(found.text));
+    let help = choices(found.text, &names);
+    sink.error_with_help(code::BAD_CHOICE, found.span, message, help);
+    None
+}
+
+/// Reports a value whose type is not the one that `key` has.
+pub(super) fn wrong_type(
+    sink: &mut Sink<'_>,
+    key: &str,
+    span: Range<usize>,
+    expected: &str,
+    found: &DeValue<'_>,
+) {
+    let message = format!("`{key}` is {expected}, not {}", type_name(found));
+    sink.error(code::WRONG_TYPE, span, message);
+}
+
+fn type_name(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "text",
+        DeValue::Integer(_) | DeValue::Float(_) => "a number",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date or time",
+        DeValue::Array(_) => "an array",
+        DeValue::Table(_) => "a table",
+    }
+}

@@ -1,0 +1,202 @@
+//! `[[triggers]]`: what starts an SOP.
+
+use std::ops::Range;
+
+use toml::de::DeTable;
+
+use super::code;
+use super::diagnostic::{Sink, choices, quoted};
+use super::fields::{self, Keys, Text};
+use super::literal;
+use super::manifest;
+use super::model::{Auth, Trigger, WebhookTrigger};
+use crate::condition::Condition;
+use crate::cron::CronExpr;
+use crate::topic::TopicFilter;
+
+const TYPES: &[&str] = &["manual", "webhook", "mqtt", "cron", "peripheral"];
+const METHODS: &[&str] = &["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+const AUTHS: &[(&str, Auth)] = &[("bearer", Auth::Bearer), ("none", Auth::None)];
+const LATER_AUTHS: &[&str] = &["github", "stripe", "slack", "standard"];
+
+/// Reads one trigger; `None` when something about it was reported.
+///
+/// `at` is its header, or the table itself when it is written inline.
+pub(super) fn read(sink: &mut Sink<'_>, table: &DeTable<'_>, at: Range<usize>) -> Option<Trigger> {
+    let kind = required(sink, table, "type", "a trigger", &at)?;
+    let (place, known): (&str, &[&str]) = match kind.text {
+        "manual" => ("a manual trigger", &["type"]),
+        "webhook" => ("a webhook trigger", &["type", "path", "method", "auth", "condition"]),
+        "mqtt" => ("an mqtt trigger", &["type", "topic", "condition"]),
+        "cron" => ("a cron trigger", &["type", "expression", "timezone"]),
+        "peripheral" => ("a peripheral trigger", &["type", "board", "signal", "condition"]),
+        "event" => {
+            let message = "`event` triggers are not supported by this version yet".to_owned();
+            sink.error(code::LATER_TRIGGER, kind.span, message);
+            return None;
+        }
+        unknown => {
+            let message = format!("unknown trigger type {}", quoted(unknown));
+            let help = choices(unknown, TYPES);
+            sink.error_with_help(code::UNKNOWN_TRIGGER, kind.span, message, help);
+            return None;
+        }
+    };
+    let keys = Keys {
+        known,
+        later: &[],
+        unknown_code: code::UNKNOWN_TRIGGER_KEY,
+        later_code: code::LATER_TRIGGER,
+        place,
+    };
+    fields::check_keys(sink, table, &keys);
+    match kind.text {
+        "manual" => Some(Trigger::Manual),
+        "webhook" => webhook(sink, table, &at),
+        "mqtt" => mqtt(sink, table, &at),
+        "cron" => cron(sink, table, &at),
+        _ => peripheral(sink, table, &at),
+    }
+}
+
+/// The text of a key that the table must have.
+///
+/// A key that is absent while a misspelt one stands beside it is not reported again.
+fn required<'t>(
+    sink: &mut Sink<'_>,
+    table: &'t DeTable<'_>,
+    key: &str,
+    place: &str,
+    at: &Range<usize>,
+) -> Option<Text<'t>> {
+    if table.contains_key(key) {
+        return fields::text(sink, table, key);
+    }
+    let misspelt = |name: &str| super::diagnostic::suggest(name, &[key]).is_some();
+    if key == "type" || !table.keys().any(|name| misspelt(name.get_ref())) {
+        let message = format!("{place} has a `{key}`, and this one has none");
+        let help = format!("add `{key} = \"...\"`");
+        sink.error_with_help(code::MISSING_TRIGGER_KEY, at.clone(), message, help);
+    }
+    None
+}
+
+fn webhook(sink: &mut Sink<'_>, table: &DeTable<'_>, at: &Range<usize>) -> Option<Trigger> {
+    let path = required(sink, table, "path", "a webhook trigger", at)
+        .and_then(|path| checked_path(sink, path));
+    let method = method(sink, table);
+    let auth = auth(sink, table);
+    let condition = condition(sink, table);
+    Some(Trigger::Webhook(WebhookTrigger { path: path?, method, auth, condition }))
+}
+
+fn checked_path(sink: &mut Sink<'_>, path: Text<'_>) -> Option<String> {
+    let Some(help) = path_problem(path.text) else { return Some(path.text.to_owned()) };
+    let message = format!("no request matches the path {}", quoted(path.text));
+    sink.error_with_help(code::BAD_PATH, path.span, message, help.to_owned());
+    None
+}
+
+/// What to write instead; `None` for a path that requests can have once they are decoded.
+fn path_problem(path: &str) -> Option<&'static str> {
+    if path != path.trim() || path.chars().any(char::is_control) {
+        return Some("leave out the spaces around it and control characters");
+    }
+    if path.contains(['?', '#']) {
+        return Some("leave out the query: test its values with a `condition` on the payload");
+    }
+    if path.contains('%') {
+        return Some("write the decoded path: a space for `%20`");
+    }
+    if path.split('/').any(|part| part == "." || part == "..") {
+        return Some("leave out `.` and `..`: clients resolve them before they send");
+    }
+    if path == "/webhook" || path.strip_prefix("/sop/").is_some_and(|rest| !rest.is_empty()) {
+        return None;
+    }
+    Some("write `/webhook`, or `/sop/` and something, such as `/sop/deploy`")
+}
+
+fn method(sink: &mut Sink<'_>, table: &DeTable<'_>) -> Option<String> {
+    let method = fields::text(sink, table, "method")?;
+    if METHODS.contains(&method.text) {
+        return Some(method.text.to_owned());
+    }
+    let message = format!("{} is not an HTTP method", quoted(method.text));
+    sink.error_with_help(code::BAD_METHOD, method.span, message, choices(method.text, METHODS));
+    None
+}
+
+fn auth(sink: &mut Sink<'_>, table: &DeTable<'_>) -> Auth {
+    match table.get("auth").and_then(|value| Some((value.get_ref().as_str()?, value.span()))) {
+        Some((scheme, at)) if LATER_AUTHS.contains(&scheme) => {
+            let message = format!("auth {} is not supported by this version yet", quoted(scheme));
+            sink.error(code::LATER_TRIGGER, at, message);
+            Auth::default()
+        }
+        Some(_) | None => fields::choice(sink, table, "auth", AUTHS).unwrap_or_default(),
+    }
+}
+
+fn mqtt(sink: &mut Sink<'_>, table: &DeTable<'_>, at: &Range<usize>) -> Option<Trigger> {
+    let topic = required(sink, table, "topic", "an mqtt trigger", at).and_then(|topic| {
+        TopicFilter::parse(topic.text)
+            .map_err(|error| {
+                let message = format!("{} is not a topic filter: {error}", quoted(topic.text));
+                sink.error(code::BAD_TOPIC, topic.span, message);
+            })
+            .ok()
+    });
+    let condition = condition(sink, table);
+    Some(Trigger::Mqtt { topic: topic?, condition })
+}
+
+fn cron(sink: &mut Sink<'_>, table: &DeTable<'_>, at: &Range<usize>) -> Option<Trigger> {
+    let expression =
+        required(sink, table, "expression", "a cron trigger", at).and_then(|expression| {
+            CronExpr::parse(expression.text)
+                .map_err(|error| {
+                    let message =
+                        format!("{} is not a cron expression: {error}", quoted(expression.text));
+                    sink.error(code::BAD_CRON, expression.span, message);
+                })
+                .ok()
+        });
+    let timezone = manifest::timezone(sink, table);
+    Some(Trigger::Cron { expression: expression?, timezone })
+}
+
+fn peripheral(sink: &mut Sink<'_>, table: &DeTable<'_>, at: &Range<usize>) -> Option<Trigger> {
+    let board = required(sink, table, "board", "a peripheral trigger", at)
+        .and_then(|board| exact_name(sink, "board", board));
+    let signal = required(sink, table, "signal", "a peripheral trigger", at)
+        .and_then(|signal| exact_name(sink, "signal", signal));
+    let condition = condition(sink, table);
+    Some(Trigger::Peripheral { board: board?, signal: signal?, condition })
+}
+
+fn exact_name(sink: &mut Sink<'_>, key: &str, name: Text<'_>) -> Option<String> {
+    let usable = name.text == name.text.trim()
+        && !name.text.is_empty()
+        && !name.text.contains(['/', '+', '#'])
+        && !name.text.chars().any(char::is_control);
+    if usable {
+        return Some(name.text.to_owned());
+    }
+    let message = format!("no device has the {key} {}", quoted(name.text));
+    let help = "it is one exact name, without `/`, `+`, `#` or spaces around it".to_owned();
+    sink.error_with_help(code::BAD_SIGNAL, name.span, message, help);
+    None
+}
+
+fn condition(sink: &mut Sink<'_>, table: &DeTable<'_>) -> Option<Condition> {
+    let written = fields::text(sink, table, "condition")?;
+    match Condition::parse(written.text) {
+        Ok(condition) => Some(condition),
+        Err(error) => {
+            let at = literal::locate(sink.source(), written.span, written.text, error.span);
+            sink.error_with_help(code::BAD_CONDITION, at, error.message, error.help);
+            None
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Texts of definitions, good and bad, through the front door.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sop_core::condition::Condition;
+use sop_core::cron::CronExpr;
+use sop_core::definition::{
+    self, Auth, Definition, ExecutionMode, Parsed, Priority, Severity, SourceFiles, Step, StepKind,
+    Trigger, WebhookTrigger, code, diagnostic,
+};
+use sop_core::id::SopName;
+use sop_core::topic::TopicFilter;
+
+mod corpus;
+mod seeds;
+
+fn tests_dir() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")
+}
+
+fn repo_dir() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test reads its fixtures")]
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The texts in `directory`, under the display path `shown`.
+fn load(directory: &Path, shown: &str) -> SourceFiles {
+    let markdown = directory.join("SOP.md");
+    SourceFiles {
+        directory: shown.to_owned(),
+        toml: read(&directory.join("SOP.toml")),
+        markdown: markdown.exists().then(|| read(&markdown)),
+    }
+}
+
+fn directories(parent: &Path) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = fs::read_dir(parent)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_dir())
+        .collect();
+    found.sort();
+    found
+}
+
+fn parse(toml: &str, markdown: &str) -> Parsed {
+    definition::parse(&SourceFiles {
+        directory: "sops/x".into(),
+        toml: toml.into(),
+        markdown: Some(markdown.into()),
+    })
+}
+
+/// What is printed for a parsed definition.
+fn rendered(files: &SourceFiles, parsed: &Parsed) -> String {
+    parsed
+        .diagnostics
+        .iter()
+        .map(|found| {
+            let is_toml = found.file.ends_with(".toml");
+            let markdown = files.markdown.as_deref().unwrap_or_default();
+            diagnostic::render(found, if is_toml { &files.toml } else { markdown })
+        })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// The fenced examples of a page: language and text.
+fn fenced(page: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut lines = page.lines();
+    while let Some(line) = lines.next() {
+        let ticks = line.len() - line.trim_start_matches('`').len();
+        if ticks < 3 {
+            continue;
+        }
+        let fence = &line[..ticks];
+        let text = lines.by_ref().take_while(|line| *line != fence);
+        let text: String = text.map(|line| format!("{line}\n")).collect();
+        found.push((line[ticks..].to_owned(), text));
+    }
+    found
+}
+
+/// Parses an example with whatever it leaves out added.
+fn parse_example(language: &str, example: &str) -> Parsed {
+    let sop = "[sop]\nname = \"x\"\ndescription = \"d\"\n";
+    let manual = "\n[[triggers]]\ntype = \"manual\"\n";
+    let steps = "## Steps\n\n1. **Look** — Look at the gauge.\n";
+    match language {
+        "toml file" => parse(example, steps),
+        "toml" => {
+            let more = if example.contains("[[trigger") { "" } else { manual };
+            parse(&format!("{sop}{example}{more}"), steps)
+        }
+        "md" => {
+            let heading = if example.contains("# Steps") { "" } else { "## Steps\n\n" };
+            parse(&format!("{sop}{manual}"), &format!("{heading}{example}"))
+        }
+        other => panic!("unexpected language `{other}` in an example"),
+    }
+}
