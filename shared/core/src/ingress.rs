@@ -40,7 +40,8 @@ pub fn webhook_body(body: &[u8]) -> Result<Data, Rejected> {
     }
     let not_json = |reason: String| Rejected::NotJson { reason };
     let text = std::str::from_utf8(body).map_err(|error| not_json(error.to_string()))?;
-    serde_json::from_str::<serde::de::IgnoredAny>(text).map_err(|error| not_json(error.to_string()))?;
+    serde_json::from_str::<serde::de::IgnoredAny>(text)
+        .map_err(|error| not_json(error.to_string()))?;
     Ok(Data::Text(text.to_owned()))
 }
 
@@ -100,7 +101,9 @@ fn hex(byte: Option<&u8>) -> Option<u8> {
 /// [`Rejected::BadKey`].
 pub fn idempotency_key(text: &str) -> Result<&str, Rejected> {
     let key = text.trim();
-    if (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+    if (1..=255).contains(&key.len())
+        && key.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
+    {
         return Ok(key);
     }
     Err(Rejected::BadKey)
@@ -163,7 +166,9 @@ mod tests {
     fn paths_are_decoded_once_and_looked_at() {
         assert_eq!(decode_path("/sop/a%20b").as_deref(), Ok("/sop/a b"));
         assert_eq!(decode_path("/sop/%252e").as_deref(), Ok("/sop/%2e"));
-        for bad in ["/sop/%", "/sop/%zz", "/sop/%ff", "/sop/%00", "/sop/../api", "/sop/%2e%2e/x", "sop"] {
+        for bad in
+            ["/sop/%", "/sop/%zz", "/sop/%ff", "/sop/%00", "/sop/../api", "/sop/%2e%2e/x", "sop"]
+        {
             assert_eq!(decode_path(bad), Err(Rejected::BadPath), "{bad}");
         }
     }
@@ -171,7 +176,9 @@ mod tests {
     #[test]
     fn uplinks_have_two_levels() {
         assert_eq!(uplink("peripherals/pump-7/pressure"), Some(("pump-7", "pressure")));
-        for bad in ["peripherals/a", "peripherals/a/", "peripherals//b", "peripherals/a/b/c", "x/a/b"] {
+        for bad in
+            ["peripherals/a", "peripherals/a/", "peripherals//b", "peripherals/a/b/c", "x/a/b"]
+        {
             assert_eq!(uplink(bad), None, "{bad}");
         }
     }

@@ -14,7 +14,7 @@ mod explain;
 mod index;
 mod trie;
 
-pub use explain::{Candidates, SopVerdict};
+pub use explain::{Candidates, SopVerdict, describe};
 pub use index::{Index, Match, Schedule, WebhookRoute};
 
 /// The format of a [`Snapshot`] that this build writes, and the newest that it reads.

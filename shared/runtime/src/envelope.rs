@@ -78,8 +78,7 @@ impl Envelope {
         struct Format {
             v: u16,
         }
-        let Format { v: found } =
-            serde_json::from_str(text).map_err(EnvelopeError::Unreadable)?;
+        let Format { v: found } = serde_json::from_str(text).map_err(EnvelopeError::Unreadable)?;
         if found > FORMAT {
             return Err(EnvelopeError::NewerFormat { found });
         }

@@ -67,6 +67,11 @@ impl Index {
     }
 }
 
+/// A trigger in one line, such as `mqtt sensors/alert`.
+pub fn describe(trigger: &Trigger) -> String {
+    name(trigger)
+}
+
 /// The verdict of one SOP.
 fn explain_one(sop: &Listed, event: &Event, payload: &Payload<'_>) -> SopVerdict {
     let refused = |reason: String| SopVerdict {

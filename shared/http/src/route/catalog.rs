@@ -31,8 +31,8 @@ where
     caller(&host, &headers).await?;
     let active = host.active().await?;
     let sops: Vec<Value> = active
-        .snapshot
-        .sops
+        .index
+        .sops()
         .iter()
         .map(|sop| {
             json!({
@@ -67,7 +67,7 @@ where
     caller(&host, &headers).await?;
     let name = sop_name(&name)?;
     let active = host.active().await?;
-    let Some(listed) = active.snapshot.sops.iter().find(|sop| sop.name == name) else {
+    let Some(listed) = active.index.find(&name) else {
         return Err(no_sop(name.as_str()));
     };
     let definition = host.definition(&listed.digest).await?;

@@ -14,7 +14,7 @@ use sop_runtime::port::{Clock, LogQuery, Queue, Store};
 
 use crate::auth::caller;
 use crate::problem::Problem;
-use crate::request::{Paging, json, key, read};
+use crate::request::{Paging, json, read};
 use crate::route::Shared;
 use crate::wire::{self, Emit};
 
@@ -66,7 +66,7 @@ where
         source: asked.source,
         subject: asked.subject,
         data,
-        transport_id: key(&headers)?.map(|key| format!("{}/{key}", caller.subject)),
+        transport_id: None,
         time: None,
         actor: Some(caller.subject),
     };
@@ -78,12 +78,9 @@ where
 fn check_subject(asked: &Emit) -> Result<(), Problem> {
     let fits = match asked.source {
         Source::Mqtt => sop_core::topic::check_name(&asked.subject).is_ok(),
-        Source::Peripheral => asked
-            .subject
-            .split_once('/')
-            .is_some_and(|(board, signal)| {
-                !board.is_empty() && !signal.is_empty() && !signal.contains('/')
-            }),
+        Source::Peripheral => asked.subject.split_once('/').is_some_and(|(board, signal)| {
+            !board.is_empty() && !signal.is_empty() && !signal.contains('/')
+        }),
         Source::Webhook => asked.subject.starts_with('/'),
         Source::Cron => !asked.subject.is_empty(),
         Source::Manual => false,

@@ -1,10 +1,10 @@
 //! The webhook door.
 
+use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::Json;
 use serde_json::{json, to_value};
 use sop_core::limits::PAYLOAD_BYTES_MAX;
 use sop_runtime::flow::{self, Accepted, Answer, Hook};
@@ -40,10 +40,8 @@ where
     )
     .await?;
     match answer {
-        Answer::Accepted(accepted) => {
-            Ok(reply(StatusCode::ACCEPTED, "accepted", accepted))
-        }
-        Answer::Duplicate(first) => Ok(reply(StatusCode::OK, "duplicate", first)),
+        Answer::Accepted(accepted) => Ok(reply(StatusCode::ACCEPTED, "accepted", &accepted)),
+        Answer::Duplicate(first) => Ok(reply(StatusCode::OK, "duplicate", &first)),
         Answer::Rejected(rejected) => Err(rejected.into()),
         Answer::Unauthorized => Err(Problem::unauthorized()),
         Answer::NoMatch { path, near } if path == "/webhook" => Err(Problem::new(
@@ -60,11 +58,12 @@ where
         )
         .with("path", json!(path))
         .with("near", to_value(near).unwrap_or_default())),
-        Answer::MethodNotAllowed { path } => Err(Problem::new(
+        Answer::MethodNotAllowed { path, allowed } => Err(Problem::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "method_not_allowed",
-            format!("`{path}` is a trigger's path with another method"),
-        )),
+            format!("`{path}` takes {}", allowed.join(", ")),
+        )
+        .with("allowed", json!(allowed))),
         Answer::KeyReused => Err(Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "key_reused",
@@ -78,7 +77,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).map(|value| value.to_str().unwrap_or(""))
 }
 
-fn reply(status: StatusCode, word: &str, accepted: Accepted) -> Response {
+fn reply(status: StatusCode, word: &str, accepted: &Accepted) -> Response {
     let source = if accepted.path == "/webhook" { "webhook" } else { "sop_webhook" };
     let body = json!({
         "status": word,

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use sop_core::condition::Payload;
+use sop_core::definition::Auth;
 use sop_core::event::{Data, Event, Source};
 use sop_core::id::{Digest, EventId};
 use sop_core::ingress::{self, Rejected};
@@ -11,9 +12,7 @@ use sop_core::time::Timestamp;
 use crate::envelope::Body;
 use crate::flow::log::{self, SopVerdict};
 use crate::flow::{Active, FlowError, Host, authenticate};
-use crate::port::{
-    Catalog, Claim, Clock, EventLog, Idempotency, Queue, QueueName, Tokens, random,
-};
+use crate::port::{Catalog, Claim, Clock, EventLog, Idempotency, Queue, QueueName, Tokens, random};
 
 /// Milliseconds for which an idempotency key is held.
 /// Source: seed 002, section 3.3.
@@ -130,6 +129,8 @@ pub enum Answer {
     MethodNotAllowed {
         /// The decoded path.
         path: String,
+        /// The methods that are taken.
+        allowed: Vec<String>,
     },
     /// 422: the key came before with another path or body.
     KeyReused,
@@ -160,16 +161,19 @@ where
     };
     let active = host.active().await?;
     let route = active.index.webhook_route(&path, hook.method);
-    let actor = match (route, hook.bearer) {
-        (WebhookRoute::Open, None) => None,
+    let actor = match (&route, hook.bearer) {
+        (WebhookRoute::Known { auth: Auth::None }, None) => None,
         (_, Some(bearer)) => match authenticate(host, bearer).await? {
             Some(token) => Some(token.subject),
             None => return Ok(Answer::Unauthorized),
         },
         // Who is not known is not told which paths there are.
-        (WebhookRoute::Bearer | WebhookRoute::OtherMethod | WebhookRoute::Unknown, None) => {
-            return Ok(Answer::Unauthorized);
-        }
+        (
+            WebhookRoute::Known { auth: Auth::Bearer }
+            | WebhookRoute::WrongMethod { .. }
+            | WebhookRoute::Unknown,
+            None,
+        ) => return Ok(Answer::Unauthorized),
     };
     let data = match ingress::webhook_body(hook.body) {
         Ok(data) => data,
@@ -179,8 +183,8 @@ where
         Ok(key) => key,
         Err(rejected) => return Ok(Answer::Rejected(rejected)),
     };
-    if route == WebhookRoute::OtherMethod {
-        return Ok(Answer::MethodNotAllowed { path });
+    if let WebhookRoute::WrongMethod { allowed } = route {
+        return Ok(Answer::MethodNotAllowed { path, allowed });
     }
     let event = event(host, &hook, &active, path, data, actor);
     let payload = Payload::new(&event.data);
@@ -189,7 +193,7 @@ where
         return no_match(host, &active, &event, &payload).await;
     }
     let matched_sops =
-        matches.iter().map(|found| active.snapshot.sops[found.sop].name.to_string()).collect();
+        matches.iter().map(|found| active.index.sops()[found.sop].name.to_string()).collect();
     drop(payload);
     let accepted =
         Accepted { event_id: event.id.clone(), matched_sops, path: event.subject.clone() };

@@ -1,6 +1,7 @@
 //! Acting on what was written: the head, then what is outstanding. Level-triggered: it follows from the
 //! state, so doing it again after a crash does what was left undone.
 
+use futures_util::future::try_join3;
 use sop_core::Timestamp;
 use sop_core::definition::Definition;
 use sop_core::engine::{Effect, Head, Input, Run, State, Transition, outstanding};
@@ -62,7 +63,7 @@ where
     };
     let send_effects = send(host, QueueName::Effects, &effects);
     let send_wakes = send(host, QueueName::Events, &wakes);
-    futures_util::try_join!(project, send_effects, send_wakes)?;
+    try_join3(project, send_effects, send_wakes).await?;
     match admit {
         // After the head: a run that queues must be found in the queue.
         Some((tenant, sop_name)) if look_at_queue => {

@@ -162,9 +162,8 @@ where
         Advanced::Refused(_) if set_by.is_none() => {
             act(host, &at.sop, Moved::Before { entry: &at.entry }).await
         }
-        Advanced::Refused(_)
-        | Advanced::Moved(_)
-        | Advanced::Duplicate(_)
-        | Advanced::Full => Ok(()),
+        Advanced::Refused(_) | Advanced::Moved(_) | Advanced::Duplicate(_) | Advanced::Full => {
+            Ok(())
+        }
     }
 }

@@ -26,9 +26,7 @@ const DEFINITIONS_MAX: usize = 2_048;
 pub struct Active {
     /// Its digest; of nothing before the first publish.
     pub digest: Option<Digest>,
-    /// The SOPs it lists.
-    pub snapshot: Snapshot,
-    /// Who matches what.
+    /// The SOPs it lists, and who matches what.
     pub index: Index,
 }
 
@@ -104,13 +102,13 @@ impl<S: Catalog, Q, C: Clock> Host<S, Q, C> {
             Some(digest) => {
                 let json = self.store.snapshot(digest).await?;
                 let json = json.ok_or(FlowError::NoSnapshot(*digest))?;
-                serde_json::from_str(&json)
+                serde_json::from_str::<Snapshot>(&json)
                     .map_err(|source| FlowError::BadCatalog { digest: *digest, source })?
             }
             None => Snapshot::default(),
         };
-        let index = Index::build(&snapshot.sops);
-        let active = Arc::new(Active { digest, snapshot, index });
+        let index = Index::build(snapshot.sops);
+        let active = Arc::new(Active { digest, index });
         self.catalog.keep(&active);
         Ok(active)
     }

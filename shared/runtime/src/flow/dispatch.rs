@@ -97,13 +97,16 @@ where
     Q: Queue,
     C: Clock,
 {
-    let listed: &Listed = &active.snapshot.sops[found.sop];
+    let listed: &Listed = &active.index.sops()[found.sop];
     let sop = host.definition(&listed.digest).await?;
     let trigger = listed.triggers.get(found.trigger).map(sop_core::matching::describe);
     let (reason, run) = match start(host, &sop, &listed.digest, event).await? {
         Started::Run { run, queued } => {
             tracing::info!(run.id = %run, sop = %listed.name, event.id = %event.id, queued, "run");
-            (if queued { "started, waits for a free slot" } else { "started" }.to_owned(), Some(run))
+            (
+                if queued { "started, waits for a free slot" } else { "started" }.to_owned(),
+                Some(run),
+            )
         }
         Started::Dropped { reason } => {
             tracing::info!(sop = %listed.name, event.id = %event.id, %reason, "dropped");

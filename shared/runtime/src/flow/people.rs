@@ -55,17 +55,12 @@ where
     }
     let cause = Cause { input: id.clone(), by: by.to_owned() };
     let newest = (at.entry.seq, at.hash);
-    let preview =
-        engine::decide(&at.sop, at.run(), newest, &input, cause, host.now(), false);
+    let preview = engine::decide(&at.sop, at.run(), newest, &input, cause, host.now(), false);
     if let Err(refusal) = preview {
         return Ok(Submitted::Refused(refusal));
     }
-    let copy = Body::Input {
-        run: run.clone(),
-        id: id.clone(),
-        by: by.to_owned(),
-        input: input.clone(),
-    };
+    let copy =
+        Body::Input { run: run.clone(), id: id.clone(), by: by.to_owned(), input: input.clone() };
     host.queue.send(QueueName::Events, &[copy.into_message(COPY_DELAY_SECS)]).await?;
     Ok(match advance(host, run, id, by, &input).await? {
         Advanced::Moved(_) | Advanced::Duplicate(_) | Advanced::Full => Submitted::Applied,
@@ -91,7 +86,7 @@ where
     C: Clock,
 {
     let active = host.active().await?;
-    if !active.snapshot.sops.iter().any(|listed| listed.name == *sop) {
+    if active.index.find(sop).is_none() {
         return Ok(None);
     }
     let (id, time) = identity(host, sop, key).await?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sop_core::definition::{self, Definition, Diagnostic, SourceFiles};
+use sop_core::definition::{self, Definition, Diagnostic, Severity, SourceFiles, code};
 use sop_core::id::{Digest, SopName};
 use sop_core::matching::{Listed, Snapshot};
 
@@ -38,7 +38,7 @@ pub async fn publish<S: Catalog, Q, C: Clock>(
     files: &[SourceFiles],
     prune: bool,
 ) -> Result<Published, FlowError> {
-    let (definitions, diagnostics) = definition::check(files);
+    let (definitions, diagnostics) = check(files);
     let Some(definitions) = definitions else {
         return Ok(Published::Invalid { diagnostics });
     };
@@ -49,6 +49,25 @@ pub async fn publish<S: Catalog, Q, C: Clock>(
     let sops = definitions.iter().map(|sop| (sop.name.clone(), sop.digest())).collect();
     let version = move_head(host, &definitions, prune).await?;
     Ok(Published::Active { version, sops, diagnostics })
+}
+
+/// The definitions in `files`, or none when anything about them is an error. What could be loaded but
+/// never run is an error here.
+fn check(files: &[SourceFiles]) -> (Option<Vec<Definition>>, Vec<Diagnostic>) {
+    let parsed: Vec<_> = files.iter().map(definition::parse).collect();
+    let mut diagnostics = definition::check_workspace(&parsed);
+    let mut definitions = Vec::new();
+    for one in parsed {
+        definitions.extend(one.definition);
+        diagnostics.extend(one.diagnostics);
+    }
+    for diagnostic in &mut diagnostics {
+        if diagnostic.code == code::NO_STEPS {
+            diagnostic.severity = Severity::Error;
+        }
+    }
+    let broken = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+    ((!broken).then_some(definitions), diagnostics)
 }
 
 async fn move_head<S: Catalog, Q, C: Clock>(
@@ -62,10 +81,10 @@ async fn move_head<S: Catalog, Q, C: Clock>(
         let active = host.active().await?;
         let mut listed: BTreeMap<SopName, Listed> = BTreeMap::new();
         if !prune {
-            listed.extend(active.snapshot.sops.iter().map(|sop| (sop.name.clone(), sop.clone())));
+            listed.extend(active.index.sops().iter().map(|sop| (sop.name.clone(), sop.clone())));
         }
         listed.extend(definitions.iter().map(|sop| (sop.name.clone(), Listed::from(sop))));
-        let snapshot = Snapshot::of(listed.into_values().collect());
+        let snapshot = Snapshot::new(listed.into_values());
         let json = serde_json::to_string(&snapshot).expect("a snapshot has only string keys");
         let digest = Digest::of(json.as_bytes());
         if let Some(head) = head

@@ -60,8 +60,7 @@ where
     loop {
         let cause = Cause { input: input_id(event), by: by(event) };
         let now = host.now();
-        let transition =
-            engine::start(sop, identity.clone(), payload.clone(), cause, now, queued);
+        let transition = engine::start(sop, identity.clone(), payload.clone(), cause, now, queued);
         let sealed = transition.entry.seal();
         match host.store.append(&sealed, transition.slot.as_ref()).await? {
             Append::Appended => {

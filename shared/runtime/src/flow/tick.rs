@@ -1,7 +1,6 @@
 //! The tick: schedules that came due, and the sweep that keeps every run moving.
 
 use sop_core::cron::TimeZone;
-use sop_core::definition::Trigger;
 use sop_core::event::{Data, Event, Source};
 use sop_core::id::{EventId, RunId};
 use sop_core::ingress;
@@ -90,17 +89,15 @@ fn due_events<S, Q, C>(
     now: Timestamp,
 ) -> Vec<Event> {
     let mut events = Vec::new();
-    for listed in &active.snapshot.sops {
-        for trigger in &listed.triggers {
-            let Trigger::Cron { expression, timezone } = trigger else { continue };
-            let zone = timezone.as_deref().unwrap_or(&listed.timezone);
-            let Ok(zone) = TimeZone::parse(zone) else {
-                tracing::error!(sop = %listed.name, zone, "unknown time zone in the catalog");
-                continue;
-            };
-            if let Some(at) = expression.fires_in(&zone, after, now) {
-                events.push(cron_event(host, listed, expression.as_str(), &zone, at));
-            }
+    for schedule in active.index.schedules() {
+        let (listed, expression) = (schedule.sop, schedule.expression);
+        let Ok(zone) = TimeZone::parse(schedule.timezone) else {
+            let zone = schedule.timezone;
+            tracing::error!(sop = %listed.name, zone, "unknown time zone in the catalog");
+            continue;
+        };
+        if let Some(at) = expression.fires_in(&zone, after, now) {
+            events.push(cron_event(host, listed, expression.as_str(), &zone, at));
         }
     }
     events
@@ -136,10 +133,8 @@ where
     C: Clock,
 {
     let due: Vec<RunId> = host.store.due(&host.tenant, host.now(), DUE_MAX).await?;
-    let wakes: Vec<Message> = due
-        .into_iter()
-        .map(|run| Body::Wake { run, seq: None }.into_message(0))
-        .collect();
+    let wakes: Vec<Message> =
+        due.into_iter().map(|run| Body::Wake { run, seq: None }.into_message(0)).collect();
     if !wakes.is_empty() {
         host.queue.send(QueueName::Events, &wakes).await?;
     }
