@@ -5,7 +5,7 @@ use std::ops::Range;
 use pulldown_cmark::{CodeBlockKind, Event, Tag};
 
 use super::document::{Document, is_inline};
-use crate::definition::step::{LATER_STEP_KEYS, STEP_KEYS, known_key};
+use crate::definition::step::{DECORATION, LATER_STEP_KEYS, STEP_KEYS, known_key};
 
 /// One numbered item as it is written.
 pub(in crate::definition) struct Item<'s> {
@@ -121,8 +121,12 @@ pub(super) fn key_of<'s>(document: &Document<'s>, index: usize) -> Option<KeyIte
 /// What stands before the colon, if it is a key or was surely meant for one.
 fn key_name(text: &str) -> Option<&str> {
     let line = text.lines().next()?;
-    let colon = line.find(':')?;
-    let (name, after) = (&line[..colon], &line[colon + 1..]);
+    let separator = line.find([':', '='])?;
+    let (name, after) = (&line[..separator], &line[separator + 1..]);
+    if line[separator..].starts_with('=') {
+        // With the sign it is no key's name, so it is reported.
+        return STEP_KEYS.contains(&name.trim_end()).then_some(&line[..=separator]);
+    }
     let is_word = name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b));
     if is_word {
@@ -131,11 +135,12 @@ fn key_name(text: &str) -> Option<&str> {
         return (ends_word || known_key(name)).then_some(name);
     }
     // A gate must not be lost to a capital letter or to bold type.
-    let folded = name.trim_matches(['*', '_', '`', ' ']).to_ascii_lowercase().replace(' ', "_");
-    let meant = STEP_KEYS.iter().chain(LATER_STEP_KEYS).any(|key| {
-        *key == folded && (key.contains('_') || name.trim() == name.trim().to_ascii_lowercase())
+    let folded = name.trim_matches(DECORATION).to_ascii_lowercase().replace([' ', '-'], "_");
+    let is_later = LATER_STEP_KEYS.iter().any(|key| {
+        // One word with a capital letter, such as `Next: ...`, is how prose begins too.
+        key.replace('-', "_") == folded && (folded.contains('_') || name.trim_end() == *key)
     });
-    meant.then_some(name)
+    (STEP_KEYS.contains(&folded.as_str()) || is_later).then_some(name)
 }
 
 fn unquoted(source: &str, range: Range<usize>) -> Range<usize> {
