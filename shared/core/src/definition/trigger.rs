@@ -142,8 +142,7 @@ fn mqtt(sink: &mut Sink<'_>, table: &DeTable<'_>, at: &Range<usize>) -> Option<T
     let topic = required(sink, table, "topic", "an mqtt trigger", at).and_then(|topic| {
         TopicFilter::parse(topic.text)
             .map_err(|error| {
-                let message = format!("{} is not a topic filter: {error}", quoted(topic.text));
-                sink.error(code::BAD_TOPIC, topic.span, message);
+                sink.error(code::BAD_TOPIC, topic.span, error.to_string());
             })
             .ok()
     });
@@ -156,9 +155,7 @@ fn cron(sink: &mut Sink<'_>, table: &DeTable<'_>, at: &Range<usize>) -> Option<T
         required(sink, table, "expression", "a cron trigger", at).and_then(|expression| {
             CronExpr::parse(expression.text)
                 .map_err(|error| {
-                    let message =
-                        format!("{} is not a cron expression: {error}", quoted(expression.text));
-                    sink.error(code::BAD_CRON, expression.span, message);
+                    sink.error(code::BAD_CRON, expression.span, error.to_string());
                 })
                 .ok()
         });

@@ -17,6 +17,8 @@ pub(in crate::definition) struct Item<'s> {
     pub(in crate::definition) title_at: Range<usize>,
     pub(in crate::definition) body: String,
     pub(in crate::definition) keys: Vec<KeyItem<'s>>,
+    /// Keys that stand deeper than directly under the step.
+    pub(in crate::definition) misplaced: Vec<KeyItem<'s>>,
 }
 
 /// One `- key: value` item.
@@ -40,14 +42,38 @@ pub(super) fn read<'s>(document: &Document<'s>, index: usize) -> Option<Item<'s>
     let number = source[range.start..range.start + digits].parse().ok()?;
     let marker = range.start..(range.start + digits + 1).min(range.end);
     let lead = lead(document, index, marker.end..range.end);
-    let mut keys = Vec::new();
+    let (mut keys, mut misplaced) = (Vec::new(), Vec::new());
     for child in document.children(index) {
-        if matches!(document.at(child).0, Event::Start(Tag::List(None))) {
-            keys.extend(document.children(child).filter_map(|item| key_of(document, item)));
+        if !matches!(document.at(child).0, Event::Start(Tag::List(None))) {
+            find_misplaced(document, child, &mut misplaced);
+            continue;
+        }
+        for item in document.children(child) {
+            match key_of(document, item) {
+                Some(key) => keys.push(key),
+                None => find_misplaced(document, item, &mut misplaced),
+            }
         }
     }
     let body = body(source, &marker, lead.end..range.end, lead.is_bold, &keys);
-    Some(Item { number, marker, title: lead.title, title_at: lead.title_at, body, keys })
+    Some(Item { number, marker, title: lead.title, title_at: lead.title_at, body, keys, misplaced })
+}
+
+/// Collects the keys in the bullet lists inside an element, but not in quotations.
+#[expect(clippy::wildcard_enum_match_arm, reason = "only lists and quotations matter here")]
+fn find_misplaced<'s>(document: &Document<'s>, root: usize, found: &mut Vec<KeyItem<'s>>) {
+    let mut at = root;
+    while at < document.after(root) {
+        match document.at(at).0 {
+            Event::Start(Tag::BlockQuote(_)) => at = document.after(at),
+            Event::Start(Tag::List(None)) => {
+                let keys = document.children(at).filter_map(|item| key_of(document, item));
+                found.extend(keys.filter(|key| STEP_KEYS.contains(&key.name)));
+                at += 1;
+            }
+            _ => at += 1,
+        }
+    }
 }
 
 struct Lead {
@@ -118,9 +144,13 @@ pub(super) fn key_of<'s>(document: &Document<'s>, index: usize) -> Option<KeyIte
     Some(KeyItem { name: name.trim_end(), key, value, fence, extra, whole })
 }
 
+/// Where to stop looking for the colon of a key.
+const KEY_CHARS_MAX: usize = 80;
+
 /// What stands before the colon, if it is a key or was surely meant for one.
 fn key_name(text: &str) -> Option<&str> {
     let line = text.lines().next()?;
+    let line = &line[..line.char_indices().nth(KEY_CHARS_MAX).map_or(line.len(), |(cut, _)| cut)];
     let separator = line.find([':', '='])?;
     let (name, after) = (&line[..separator], &line[separator + 1..]);
     if line[separator..].starts_with('=') {

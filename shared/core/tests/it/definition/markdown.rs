@@ -62,10 +62,11 @@ fn titles_and_bodies() {
         ("1. **T** — x\n   - https://example.com/a\n", "T", "x\n- https://example.com/a"),
         ("1. **T** — x\n   1. tools: not a bullet\n", "T", "x\n1. tools: not a bullet"),
         (
-            "1. **T** — x\n   - Deeper:\n     - tools: not directly below\n",
+            "1. **T** — x\n   - Deeper:\n     - note: not a key\n",
             "T",
-            "x\n- Deeper:\n  - tools: not directly below",
+            "x\n- Deeper:\n  - note: not a key",
         ),
+        ("1. **T** — x\n\n   ---\n\n   y\n\n   ---\n", "T", "x\n\n---\n\ny\n\n---"),
     ] {
         let found = steps(list);
         assert_eq!(found.len(), 1, "{list}");
@@ -154,6 +155,25 @@ fn other_keys_that_gate_are_not_lost_either() {
         assert_eq!(found, ["SOP0401"], "{key}");
     }
     assert_eq!(codes("## Steps\n\n1. **T** — x\n   - Next: call the lead\n"), [] as [&str; 0]);
+}
+
+#[test]
+fn a_key_that_stands_too_deep_is_reported() {
+    for list in [
+        "   1. sub\n      - requires_confirmation: true\n",
+        "   - Remark:\n     - kind: checkpoint\n",
+    ] {
+        assert_eq!(codes(&format!("## Steps\n\n1. **T** — x\n{list}")), ["SOP0306"], "{list}");
+    }
+}
+
+#[test]
+fn rules_hide_no_steps() {
+    let found = parse_steps(
+        "---\ntitle: t\n---\n\n## Steps\n\n1. **A** — a\n\n---\n\n2. **B** — b\n\n---\n",
+    );
+    assert_eq!(found.diagnostics, []);
+    assert_eq!(found.steps.len(), 2);
 }
 
 #[test]
