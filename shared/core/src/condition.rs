@@ -1,13 +1,41 @@
 //! Conditions over an event's payload: compiled once, typed, fail-closed.
+//!
+//! The flow: text → `lexer` → `parser` → `ast`; then, per event, `eval` gives yes or no without
+//! allocating and `explain` puts a no into words.
+//!
+//! **Three values.** A test whose operand cannot be read (a missing path, a wrong type, a payload that
+//! is not JSON) is *unknown*, neither true nor false. `!unknown` is unknown, `false && unknown` is false,
+//! `true || unknown` is true (Kleene's rules), and only *true* starts an SOP. So nothing unreadable ever
+//! becomes a yes by being negated: `!($.t > 5)` and `$.t != 5` both need a number at `$.t`.
+//!
+//! **Types.** Numbers compare with numbers, text with text (by bytes), booleans and nulls for equality
+//! alone. Nothing is converted: `"5"` is text. `== null` and `!= null` take a value of any type, but it
+//! must be there. Integers are exact over the whole of `i64` and `u64`.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+mod ast;
+mod check;
+mod eval;
+mod explain;
+mod lexer;
+mod number;
+mod parser;
+mod payload;
+#[cfg(test)]
+mod tests;
+
+pub use explain::{Reason, Verdict};
+pub use payload::Payload;
+
 /// A compiled condition; serialises as its text.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Condition {
     text: Box<str>,
+    expr: Arc<ast::Expr>,
 }
 
 /// Why a text is not a condition.
@@ -23,26 +51,57 @@ pub struct ConditionError {
 }
 
 impl Condition {
-    /// Compiles a condition.
+    /// Compiles a condition such as `$.value > 85 && $.unit == "C"`.
+    ///
+    /// At most [`CONDITION_BYTES_MAX`](crate::limits::CONDITION_BYTES_MAX) bytes, nested at most 64 deep.
     ///
     /// # Errors
     /// [`ConditionError`] points at the offending bytes.
     pub fn parse(text: &str) -> Result<Self, ConditionError> {
-        if text.trim().is_empty() {
-            return Err(ConditionError {
-                message: "empty condition".into(),
-                span: 0..text.len(),
-                help: None,
-            });
-        }
-        Ok(Self { text: text.into() })
+        let expr = parser::parse(text)?;
+        Ok(Self { text: text.into(), expr: Arc::new(expr) })
     }
 
     /// The text as written.
     pub fn as_str(&self) -> &str {
         &self.text
     }
+
+    /// Whether the condition is true of `payload`; anything unreadable is a no.
+    ///
+    /// Allocates nothing beyond the payload's one parse.
+    pub fn holds(&self, payload: &Payload<'_>) -> bool {
+        eval::truth(&self.expr, payload) == Some(true)
+    }
+
+    /// Whether the condition is true of `payload` and, where it is not, the reason with the values.
+    pub fn eval(&self, payload: &Payload<'_>) -> Verdict {
+        if self.holds(payload) { Verdict::Holds } else { Verdict::Fails(self.explain(payload)) }
+    }
+
+    /// Says why the condition is not true of `payload`, with the values that were compared.
+    ///
+    /// Meant for a payload that it does not hold of; of another the text says that it holds.
+    pub fn explain(&self, payload: &Payload<'_>) -> Reason {
+        explain::reason(&self.text, &self.expr, payload)
+    }
+
+    /// Says why no payload at all can make the condition true, where that is plain to see.
+    ///
+    /// Finds contradictions between the tests of one path that are joined by `&&`, and empty `in []`;
+    /// `None` promises nothing.
+    pub fn never_holds(&self) -> Option<String> {
+        check::never_holds(&self.text, &self.expr)
+    }
 }
+
+impl PartialEq for Condition {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Condition {}
 
 impl Serialize for Condition {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

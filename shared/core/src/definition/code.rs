@@ -13,7 +13,7 @@ pub struct Code {
 
 macro_rules! codes {
     ($($name:ident = $code:literal, $title:literal;)*) => {
-        $(#[doc = $title] pub(super) const $name: &str = $code;)*
+        $(#[doc = $title] pub const $name: &str = $code;)*
 
         /// Every code, in order.
         pub const ALL: &[Code] = &[$(Code {

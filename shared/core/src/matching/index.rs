@@ -1,0 +1,267 @@
+//! Triggers by their keys.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::trie::Trie;
+use super::{Listed, Snapshot, peripheral_subject};
+use crate::condition::{Condition, Payload};
+use crate::cron::CronExpr;
+use crate::definition::{Auth, Trigger, WebhookTrigger};
+use crate::event::{Event, Source};
+use crate::id::SopName;
+use crate::topic::TopicFilter;
+
+/// The active SOPs, arranged so that an event meets only triggers whose key it has.
+#[derive(Debug, Default)]
+pub struct Index {
+    /// INVARIANT: sorted by name, each name once; a slot's order is its SOP's order.
+    sops: Vec<Listed>,
+    webhooks: HashMap<Box<str>, Vec<Slot>>,
+    crons: HashMap<Box<str>, Vec<Slot>>,
+    /// By `board/signal`, neither of which has a slash.
+    peripherals: HashMap<Box<str>, Vec<Slot>>,
+    topics: Trie,
+    manual: Vec<Slot>,
+}
+
+/// One trigger: positions of its SOP in the index and of itself in the SOP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Slot {
+    pub(super) sop: u32,
+    pub(super) trigger: u32,
+}
+
+/// An SOP that an event starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Match {
+    /// Its position in [`Index::sops`].
+    pub sop: usize,
+    /// The first of its triggers that matched, counted from 0.
+    pub trigger: usize,
+}
+
+/// What the index knows of a webhook's path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WebhookRoute {
+    /// No trigger has the path: 404.
+    Unknown,
+    /// Triggers have the path, but none takes the method: 405.
+    WrongMethod {
+        /// The methods that are taken, sorted.
+        allowed: Vec<String>,
+    },
+    /// A trigger may match, its condition permitting.
+    Known {
+        /// What the caller must show.
+        auth: Auth,
+    },
+}
+
+/// One schedule of one SOP.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Schedule<'a> {
+    /// Whose it is.
+    pub sop: &'a Listed,
+    /// When it fires.
+    pub expression: &'a CronExpr,
+    /// IANA time zone: the trigger's own, else the SOP's.
+    pub timezone: &'a str,
+}
+
+impl Index {
+    /// Arranges the SOPs of a catalog. Of two with one name the first is kept.
+    pub fn build(sops: impl IntoIterator<Item = Listed>) -> Self {
+        let mut sops: Vec<Listed> = sops.into_iter().collect();
+        sops.sort_by(|a, b| a.name.cmp(&b.name));
+        sops.dedup_by(|later, first| later.name == first.name);
+        let mut index = Self { sops, ..Self::default() };
+        let Self { sops, webhooks, crons, peripherals, topics, manual } = &mut index;
+        for (at, sop) in sops.iter().enumerate() {
+            for (number, trigger) in sop.triggers.iter().enumerate() {
+                let slot = Slot { sop: position(at), trigger: position(number) };
+                match trigger {
+                    Trigger::Manual => manual.push(slot),
+                    Trigger::Webhook(webhook) => {
+                        webhooks.entry(webhook.path.as_str().into()).or_default().push(slot);
+                    }
+                    Trigger::Mqtt { topic, .. } => topics.insert(topic, slot),
+                    Trigger::Cron { expression, .. } => {
+                        crons.entry(expression.as_str().into()).or_default().push(slot);
+                    }
+                    Trigger::Peripheral { board, signal, .. } => {
+                        if let Some(subject) = peripheral_subject(board, signal) {
+                            peripherals.entry(subject.into()).or_default().push(slot);
+                        }
+                    }
+                }
+            }
+        }
+        index
+    }
+
+    /// The SOPs, sorted by name.
+    pub fn sops(&self) -> &[Listed] {
+        &self.sops
+    }
+
+    /// The SOP named `name`.
+    pub fn find(&self, name: &SopName) -> Option<&Listed> {
+        self.position(name).map(|at| &self.sops[at])
+    }
+
+    pub(super) fn position(&self, name: &SopName) -> Option<usize> {
+        self.sops.binary_search_by(|sop| sop.name.cmp(name)).ok()
+    }
+
+    /// The SOPs that the event starts, sorted by name, each once.
+    ///
+    /// The payload is parsed only when a trigger whose key fits has a condition.
+    pub fn matches(&self, event: &Event, payload: &Payload<'_>) -> Vec<Match> {
+        let mut found: Vec<Match> = Vec::new();
+        for slot in self.candidates(event) {
+            let (sop, trigger) = (slot.sop as usize, slot.trigger as usize);
+            if found.last().is_some_and(|last| last.sop == sop) {
+                continue;
+            }
+            let wanted = &self.sops[sop].triggers[trigger];
+            if takes_method(wanted, event) && condition(wanted).is_none_or(|it| it.holds(payload)) {
+                found.push(Match { sop, trigger });
+            }
+        }
+        found
+    }
+
+    /// The triggers whose key the event has, in order; webhooks of whatever method.
+    pub(super) fn candidates(&self, event: &Event) -> Vec<Slot> {
+        let subject = event.subject.as_str();
+        let mut slots = match event.source {
+            Source::Webhook => self.webhooks.get(subject).cloned().unwrap_or_default(),
+            Source::Cron => self.crons.get(subject).cloned().unwrap_or_default(),
+            Source::Peripheral => self.peripherals.get(subject).cloned().unwrap_or_default(),
+            Source::Manual => match &event.target {
+                Some(name) => self.manual_of(name),
+                None => self.manual.clone(),
+            },
+            Source::Mqtt => {
+                let mut slots = Vec::new();
+                self.topics.find(subject, &mut slots);
+                slots.sort_unstable();
+                slots
+            }
+        };
+        if let Some(target) = &event.target {
+            let only = self.position(target);
+            slots.retain(|slot| Some(slot.sop as usize) == only);
+        }
+        slots
+    }
+
+    fn manual_of(&self, name: &SopName) -> Vec<Slot> {
+        let Some(at) = self.position(name) else { return Vec::new() };
+        let triggers = self.sops[at].triggers.iter();
+        let number = triggers.enumerate().find(|(_, trigger)| matches!(trigger, Trigger::Manual));
+        number
+            .map(|(number, _)| Slot { sop: position(at), trigger: position(number) })
+            .into_iter()
+            .collect()
+    }
+
+    /// What a request for `path` with `method` (upper case) meets, before anything is read of it.
+    ///
+    /// A path is public only when every trigger that has it, for whatever method, says so.
+    pub fn webhook_route(&self, path: &str, method: &str) -> WebhookRoute {
+        let Some(slots) = self.webhooks.get(path) else { return WebhookRoute::Unknown };
+        let webhooks: Vec<&WebhookTrigger> =
+            slots.iter().filter_map(|slot| self.webhook(*slot)).collect();
+        let takes =
+            |webhook: &&WebhookTrigger| webhook.method.as_deref().is_none_or(|m| m == method);
+        if !webhooks.iter().any(takes) {
+            let methods: BTreeSet<String> =
+                webhooks.iter().filter_map(|webhook| webhook.method.clone()).collect();
+            return WebhookRoute::WrongMethod { allowed: methods.into_iter().collect() };
+        }
+        let is_public = webhooks.iter().all(|webhook| webhook.auth == Auth::None);
+        WebhookRoute::Known { auth: if is_public { Auth::None } else { Auth::Bearer } }
+    }
+
+    /// What a caller of `path` with `method` must show; `None` when no trigger takes it.
+    pub fn webhook_auth(&self, path: &str, method: &str) -> Option<Auth> {
+        match self.webhook_route(path, method) {
+            WebhookRoute::Known { auth } => Some(auth),
+            WebhookRoute::Unknown | WebhookRoute::WrongMethod { .. } => None,
+        }
+    }
+
+    fn webhook(&self, slot: Slot) -> Option<&WebhookTrigger> {
+        match &self.sops[slot.sop as usize].triggers[slot.trigger as usize] {
+            Trigger::Webhook(webhook) => Some(webhook),
+            Trigger::Manual
+            | Trigger::Mqtt { .. }
+            | Trigger::Cron { .. }
+            | Trigger::Peripheral { .. } => None,
+        }
+    }
+
+    /// The schedules of all SOPs, by name and then in the author's order.
+    pub fn schedules(&self) -> impl Iterator<Item = Schedule<'_>> {
+        self.sops.iter().flat_map(|sop| {
+            sop.triggers.iter().filter_map(move |trigger| match trigger {
+                Trigger::Cron { expression, timezone } => Some(Schedule {
+                    sop,
+                    expression,
+                    timezone: timezone.as_deref().unwrap_or(&sop.timezone),
+                }),
+                Trigger::Manual
+                | Trigger::Webhook(_)
+                | Trigger::Mqtt { .. }
+                | Trigger::Peripheral { .. } => None,
+            })
+        })
+    }
+
+    /// The topic filters of all SOPs, sorted, each once: what a broker is to be asked for.
+    pub fn topic_filters(&self) -> BTreeSet<&TopicFilter> {
+        let triggers = self.sops.iter().flat_map(|sop| &sop.triggers);
+        triggers
+            .filter_map(|trigger| match trigger {
+                Trigger::Mqtt { topic, .. } => Some(topic),
+                Trigger::Manual
+                | Trigger::Webhook(_)
+                | Trigger::Cron { .. }
+                | Trigger::Peripheral { .. } => None,
+            })
+            .collect()
+    }
+}
+
+impl From<Snapshot> for Index {
+    fn from(snapshot: Snapshot) -> Self {
+        Self::build(snapshot.sops)
+    }
+}
+
+/// The condition of a trigger, if it has one.
+pub(super) fn condition(trigger: &Trigger) -> Option<&Condition> {
+    match trigger {
+        Trigger::Manual | Trigger::Cron { .. } => None,
+        Trigger::Webhook(webhook) => webhook.condition.as_ref(),
+        Trigger::Mqtt { condition, .. } | Trigger::Peripheral { condition, .. } => {
+            condition.as_ref()
+        }
+    }
+}
+
+/// Whether a webhook takes the event's method; true of all other triggers.
+fn takes_method(trigger: &Trigger, event: &Event) -> bool {
+    match trigger {
+        Trigger::Webhook(webhook) => webhook.method.is_none() || webhook.method == event.method,
+        Trigger::Manual
+        | Trigger::Mqtt { .. }
+        | Trigger::Cron { .. }
+        | Trigger::Peripheral { .. } => true,
+    }
+}
+
+fn position(at: usize) -> u32 {
+    u32::try_from(at).expect("a catalog has fewer than 2^32 triggers")
+}

@@ -1,0 +1,24 @@
+//! Who is calling.
+
+use axum::http::{HeaderMap, header};
+use sop_runtime::flow::{Host, authenticate};
+use sop_runtime::port::{Clock, Token, Tokens};
+
+use crate::problem::Problem;
+
+/// The bearer token of a request. The scheme's name has no case.
+/// Source: RFC 9110, section 11.1.
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
+
+/// The caller, or 401.
+pub(crate) async fn caller<S: Tokens, Q, C: Clock>(
+    host: &Host<S, Q, C>,
+    headers: &HeaderMap,
+) -> Result<Token, Problem> {
+    let Some(bearer) = bearer(headers) else { return Err(Problem::unauthorized()) };
+    authenticate(host, bearer).await?.ok_or_else(Problem::unauthorized)
+}

@@ -1,0 +1,75 @@
+//! The HTTP router: webhooks, pairing and the API. One router for Lambda and for one machine.
+//!
+//! It turns requests into calls of flows and their answers into responses; it decides nothing.
+//! Errors are RFC 9457 problem details with a stable `code`. `docs/api.md` is the contract.
+
+mod auth;
+mod problem;
+mod request;
+mod route;
+mod wire;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{any, get, post};
+use sop_runtime::flow::Host;
+use sop_runtime::port::{Clock, Queue, Store};
+
+pub use problem::Problem;
+
+/// The doors: webhooks, and pairing so that a caller can be let in.
+pub fn doors<S, Q, C>(host: Arc<Host<S, Q, C>>) -> Router
+where
+    S: Store + 'static,
+    Q: Queue + 'static,
+    C: Clock + 'static,
+{
+    Router::new()
+        .route("/healthz", get(route::health))
+        .route("/sop/{*rest}", any(route::hook::<S, Q, C>))
+        .route("/webhook", post(route::hook::<S, Q, C>))
+        .fallback(route::no_route)
+        .method_not_allowed_fallback(route::no_method)
+        .with_state(host)
+}
+
+/// The API: runs, SOPs, decisions, the dispatch log.
+pub fn api<S, Q, C>(host: Arc<Host<S, Q, C>>) -> Router
+where
+    S: Store + 'static,
+    Q: Queue + 'static,
+    C: Clock + 'static,
+{
+    Router::new()
+        .route("/healthz", get(route::health))
+        .route("/pair", post(route::pair::<S, Q, C>))
+        .route("/api/pairing-codes", post(route::new_pairing_code::<S, Q, C>))
+        .route("/api/sops", get(route::list_sops::<S, Q, C>).post(route::push::<S, Q, C>))
+        .route("/api/sops/{name}", get(route::show_sop::<S, Q, C>))
+        .route("/api/sops/{name}/run", post(route::run_sop::<S, Q, C>))
+        .route("/api/runs", get(route::list_runs::<S, Q, C>))
+        .route("/api/runs/{run}", get(route::show_run::<S, Q, C>))
+        .route("/api/runs/{run}/journal", get(route::journal::<S, Q, C>))
+        .route("/api/runs/{run}/cancel", post(route::cancel::<S, Q, C>))
+        .route("/api/runs/{run}/steps/{step}/complete", post(route::complete::<S, Q, C>))
+        .route("/api/runs/{run}/steps/{step}/fail", post(route::fail::<S, Q, C>))
+        .route("/api/inbox", get(route::inbox::<S, Q, C>))
+        .route("/api/gates/{run}/decision", post(route::decide::<S, Q, C>))
+        .route("/api/events", get(route::list_events::<S, Q, C>).post(route::emit::<S, Q, C>))
+        .fallback(route::no_route)
+        .method_not_allowed_fallback(route::no_method)
+        .with_state(host)
+}
+
+/// Doors and API in one, for one machine.
+pub fn all<S, Q, C>(host: Arc<Host<S, Q, C>>) -> Router
+where
+    S: Store + 'static,
+    Q: Queue + 'static,
+    C: Clock + 'static,
+{
+    api(Arc::clone(&host))
+        .route("/sop/{*rest}", any(route::hook::<S, Q, C>).with_state(Arc::clone(&host)))
+        .route("/webhook", post(route::hook::<S, Q, C>).with_state(host))
+}

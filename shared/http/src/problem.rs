@@ -1,0 +1,142 @@
+//! RFC 9457 problem details.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+use sop_core::engine::Refusal;
+use sop_core::ingress::Rejected;
+use sop_runtime::flow::FlowError;
+
+/// What is answered when a request is not carried out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    retry_after_secs: Option<u64>,
+    more: Map<String, Value>,
+}
+
+impl Problem {
+    /// A problem with a stable `code` and a `detail` that tells a person what to do next.
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into(), retry_after_secs: None, more: Map::new() }
+    }
+
+    /// The same, with another member.
+    #[must_use]
+    pub fn with(mut self, member: &str, value: Value) -> Self {
+        self.more.insert(member.to_owned(), value);
+        self
+    }
+
+    /// The same, with `Retry-After`.
+    #[must_use]
+    pub fn retry_after(mut self, secs: u64) -> Self {
+        self.retry_after_secs = Some(secs);
+        self
+    }
+
+    /// 401.
+    pub fn unauthorized() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthorized",
+            "send `Authorization: Bearer <token>`; a token comes from `POST /pair` with a pairing code",
+        )
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let title = self.status.canonical_reason().unwrap_or("Problem");
+        let mut body = json!({
+            "type": format!("urn:sopwith:problem:{}", self.code),
+            "title": title,
+            "status": self.status.as_u16(),
+            "detail": self.detail,
+            "code": self.code,
+        });
+        if let Value::Object(members) = &mut body {
+            members.extend(self.more);
+        }
+        tracing::warn!(status = self.status.as_u16(), code = self.code, "request refused");
+        let mut response = (self.status, body.to_string()).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(secs) = self.retry_after_secs {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(secs));
+        }
+        response
+    }
+}
+
+impl From<Rejected> for Problem {
+    fn from(rejected: Rejected) -> Self {
+        let (status, code) = match &rejected {
+            Rejected::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            Rejected::NotJson { .. } => (StatusCode::BAD_REQUEST, "not_json"),
+            Rejected::BadPath => (StatusCode::BAD_REQUEST, "bad_path"),
+            Rejected::BadKey => (StatusCode::BAD_REQUEST, "bad_key"),
+        };
+        Self::new(status, code, rejected.to_string())
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let code = match &refusal {
+            Refusal::AlreadyFinished => "already_finished",
+            Refusal::NotWaiting => "not_waiting",
+            Refusal::Superseded { .. } => "superseded",
+            Refusal::GateNotOpen { .. } => "gate_not_open",
+            Refusal::NotAwaited { .. } => "not_awaited",
+            Refusal::OutcomeNotAwaited { .. } => "outcome_not_awaited",
+            Refusal::NotQueued => "not_queued",
+            Refusal::TooEarly { .. } => "too_early",
+            Refusal::NotSleeping => "not_sleeping",
+        };
+        Self::new(StatusCode::CONFLICT, code, refusal.to_string())
+    }
+}
+
+impl From<FlowError> for Problem {
+    fn from(error: FlowError) -> Self {
+        if let FlowError::NoRun(run) = &error {
+            return Self::new(
+                StatusCode::NOT_FOUND,
+                "no_run",
+                format!("there is no run `{run}`; `sop runs` lists them"),
+            );
+        }
+        tracing::error!(error = %chain(&error), "request failed");
+        if error.is_retryable() {
+            return Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "the store or the queue did not answer; nothing is promised, try again",
+            )
+            .retry_after(1);
+        }
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "this could not be done; the log of the service says why",
+        )
+    }
+}
+
+/// An error with all its sources, for a log.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

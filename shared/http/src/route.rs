@@ -1,0 +1,24 @@
+//! One file a group of routes.
+
+mod catalog;
+mod events;
+mod health;
+mod hook;
+mod pairing;
+mod people;
+mod runs;
+
+pub(crate) use catalog::{list_sops, push, run_sop, show_sop};
+pub(crate) use events::{emit, list_events};
+pub(crate) use health::{health, no_method, no_route};
+pub(crate) use hook::hook;
+pub(crate) use pairing::{new_pairing_code, pair};
+pub(crate) use people::{cancel, complete, decide, fail};
+pub(crate) use runs::{inbox, journal, list_runs, show_run};
+
+use std::sync::Arc;
+
+use sop_runtime::flow::Host;
+
+/// What every handler is given.
+pub(crate) type Shared<S, Q, C> = axum::extract::State<Arc<Host<S, Q, C>>>;

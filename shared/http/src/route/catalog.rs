@@ -1,0 +1,140 @@
+//! SOPs: list, show, push, run.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json, to_value};
+use sop_core::definition::SourceFiles;
+use sop_core::ingress;
+use sop_core::limits::PAYLOAD_BYTES_MAX;
+use sop_core::matching::describe;
+use sop_runtime::flow::{self, Published};
+use sop_runtime::port::{Clock, Queue, Store};
+
+use crate::auth::caller;
+use crate::problem::Problem;
+use crate::request::{DEFINITIONS_BYTES_MAX, json, key, read, sop_name};
+use crate::route::Shared;
+use crate::wire::Push;
+
+pub(crate) async fn list_sops<S, Q, C>(
+    State(host): Shared<S, Q, C>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Problem>
+where
+    S: Store + 'static,
+    Q: Queue + 'static,
+    C: Clock + 'static,
+{
+    caller(&host, &headers).await?;
+    let active = host.active().await?;
+    let sops: Vec<Value> = active
+        .index
+        .sops()
+        .iter()
+        .map(|sop| {
+            json!({
+                "name": sop.name,
+                "version": sop.version,
+                "digest": sop.digest,
+                "triggers": sop.triggers.iter().map(describe).collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    Ok(Json(json!({ "snapshot": active.digest, "sops": sops })))
+}
+
+fn no_sop(name: &str) -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "no_sop",
+        format!("no active SOP is called `{name}`; `sop list --remote` shows those there are"),
+    )
+}
+
+pub(crate) async fn show_sop<S, Q, C>(
+    State(host): Shared<S, Q, C>,
+    headers: HeaderMap,
+    Path(name): Path<String>,
+) -> Result<Json<Value>, Problem>
+where
+    S: Store + 'static,
+    Q: Queue + 'static,
+    C: Clock + 'static,
+{
+    caller(&host, &headers).await?;
+    let name = sop_name(&name)?;
+    let active = host.active().await?;
+    let Some(listed) = active.index.find(&name) else {
+        return Err(no_sop(name.as_str()));
+    };
+    let definition = host.definition(&listed.digest).await?;
+    Ok(Json(json!({ "sop": &*definition, "digest": listed.digest })))
+}
+
+pub(crate) async fn push<S, Q, C>(
+    State(host): Shared<S, Q, C>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Value>, Problem>
+where
+    S: Store + 'static,
+    Q: Queue + 'static,
+    C: Clock + 'static,
+{
+    let caller = caller(&host, &headers).await?;
+    let body = read(body, DEFINITIONS_BYTES_MAX).await?;
+    let push: Push = json(&body)?;
+    let files: Vec<SourceFiles> = push
+        .sops
+        .into_iter()
+        .map(|sop| SourceFiles { directory: sop.directory, toml: sop.toml, markdown: sop.markdown })
+        .collect();
+    match flow::publish(&host, &files, push.prune).await? {
+        Published::Active { version, sops, diagnostics } => {
+            tracing::info!(by = %caller.subject, version, sops = sops.len(), "published");
+            let sops: Vec<Value> = sops
+                .into_iter()
+                .map(|(name, digest)| json!({ "name": name, "digest": digest }))
+                .collect();
+            Ok(Json(json!({ "version": version, "sops": sops, "diagnostics": diagnostics })))
+        }
+        Published::Invalid { diagnostics } => Err(Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid_definitions",
+            "the definitions have errors; nothing was changed",
+        )
+        .with("diagnostics", to_value(diagnostics).unwrap_or_default())),
+    }
+}
+
+pub(crate) async fn run_sop<S, Q, C>(
+    State(host): Shared<S, Q, C>,
+    headers: HeaderMap,
+    Path(name): Path<String>,
+    body: Body,
+) -> Result<Response, Problem>
+where
+    S: Store + 'static,
+    Q: Queue + 'static,
+    C: Clock + 'static,
+{
+    let caller = caller(&host, &headers).await?;
+    let name = sop_name(&name)?;
+    let data = ingress::webhook_body(&read(body, PAYLOAD_BYTES_MAX).await?)?;
+    let key = key(&headers)?;
+    let verdict = flow::run_by_hand(&host, &name, &caller.subject, data, key).await?;
+    match verdict {
+        None => Err(no_sop(name.as_str())),
+        Some(verdict) => match verdict.run {
+            Some(run) => Ok((
+                StatusCode::ACCEPTED,
+                Json(json!({ "run_id": run, "parentSessionId": run, "reason": verdict.reason })),
+            )
+                .into_response()),
+            None => Err(Problem::new(StatusCode::CONFLICT, "not_started", verdict.reason)),
+        },
+    }
+}

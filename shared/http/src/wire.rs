@@ -1,0 +1,125 @@
+//! What goes over the wire where it differs from what the domain holds.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sop_core::engine::Head;
+use sop_core::journal::Sealed;
+use sop_runtime::flow::Page;
+use sop_runtime::port::LogLine;
+
+/// A head as lists show it.
+pub(crate) fn head(head: &Head) -> Value {
+    json!({
+        "run": head.run,
+        "sop": head.sop,
+        "version": head.version,
+        "status": head.status,
+        "step": head.step,
+        "gate": head.gate,
+        "source": head.source,
+        "event": head.event,
+        "started_at": head.started_at.to_string(),
+        "updated_at": head.updated_at.to_string(),
+        "reason": head.reason,
+    })
+}
+
+pub(crate) fn page(page: &Page) -> Value {
+    json!({
+        "runs": page.heads.iter().map(head).collect::<Vec<_>>(),
+        "next_cursor": page.next,
+    })
+}
+
+pub(crate) fn line(line: &LogLine) -> Value {
+    let detail: Value = serde_json::from_str(&line.detail).unwrap_or(Value::Null);
+    json!({
+        "event": line.event,
+        "time": line.time.to_string(),
+        "source": line.source,
+        "subject": line.subject,
+        "outcome": line.outcome,
+        "detail": detail,
+    })
+}
+
+pub(crate) fn sealed(sealed: &Sealed) -> Value {
+    json!({
+        "run": sealed.run,
+        "seq": sealed.seq,
+        "input": sealed.input,
+        "hash": sealed.hash,
+        "body": sealed.body,
+    })
+}
+
+/// `POST /api/sops`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Push {
+    pub(crate) sops: Vec<PushedSop>,
+    #[serde(default)]
+    pub(crate) prune: bool,
+}
+
+/// The two files of one SOP.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PushedSop {
+    pub(crate) directory: String,
+    pub(crate) toml: String,
+    #[serde(default)]
+    pub(crate) markdown: Option<String>,
+}
+
+/// `POST /api/gates/{run}/decision`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GateDecision {
+    pub(crate) revision: u32,
+    pub(crate) decision: Say,
+    #[serde(default)]
+    pub(crate) reason: Option<String>,
+    #[serde(default)]
+    pub(crate) comment: Option<String>,
+}
+
+/// What a person says at a gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Say {
+    Approve,
+    Deny,
+}
+
+/// A reason, which is required.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Reason {
+    pub(crate) reason: String,
+}
+
+/// What a step gave.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Output {
+    #[serde(default)]
+    pub(crate) output: Option<Value>,
+}
+
+/// `POST /api/events`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Emit {
+    pub(crate) source: sop_core::Source,
+    pub(crate) subject: String,
+    #[serde(default)]
+    pub(crate) payload: Option<Value>,
+}
+
+/// `POST /pair`, where the code is not in its header.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct PairBody {
+    #[serde(default)]
+    pub(crate) code: Option<String>,
+}

@@ -1,0 +1,31 @@
+//! Flows: all that a host calls. Each decides with the core, appends, then acts.
+
+mod accept;
+mod act;
+mod advance;
+mod catalog;
+mod dispatch;
+mod error;
+mod execute;
+mod host;
+mod log;
+mod pair;
+mod people;
+mod publish;
+mod query;
+mod start;
+mod tick;
+
+pub use accept::{Accepted, Answer, Door, Hook, accept, hook};
+pub use advance::{Advanced, advance};
+pub use catalog::{Active, CatalogCache};
+pub use dispatch::dispatch;
+pub use error::FlowError;
+pub use execute::{Call, Perform, execute};
+pub use host::Host;
+pub use log::{Detail, SopVerdict};
+pub use pair::{Paired, authenticate, issue_token, new_code, redeem};
+pub use people::{Submitted, run_by_hand, submit};
+pub use publish::{Published, publish};
+pub use query::{Page, RunDetail, events, inbox, journal, list_runs, run_detail};
+pub use tick::{Ticked, tick};

@@ -1,0 +1,142 @@
+//! The tick: schedules that came due, and the sweep that keeps every run moving.
+
+use sop_core::cron::TimeZone;
+use sop_core::event::{Data, Event, Source};
+use sop_core::id::{EventId, RunId};
+use sop_core::ingress;
+use sop_core::matching::Listed;
+use sop_core::time::Timestamp;
+
+use crate::envelope::Body;
+use crate::flow::act::admit_next;
+use crate::flow::{Active, FlowError, Host};
+use crate::port::{Catalog, Clock, CronCursor, Heads, Journal, Message, Queue, QueueName};
+
+/// Milliseconds that the first window, before which nothing is known, reaches back.
+const FIRST_WINDOW_MS: i64 = 60_000;
+
+/// Overdue runs woken in one tick; the next tick takes the rest.
+const DUE_MAX: usize = 1_000;
+
+/// Congested SOPs looked at in one tick.
+const CONGESTED_MAX: usize = 1_000;
+
+/// What a tick did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ticked {
+    /// Schedules that fired.
+    pub fired: usize,
+    /// Overdue runs that were woken.
+    pub woken: usize,
+    /// SOPs whose queue was looked at.
+    pub congested: usize,
+}
+
+/// Fires the schedules of the window since the last tick, wakes overdue runs, looks at queues.
+///
+/// Several hosts may tick at once, and a tick may be repeated: event ids are derived from SOP,
+/// expression and fire time, so nothing starts twice.
+///
+/// # Errors
+/// When a port fails: the window stays open, the next tick takes it.
+pub async fn tick<S, Q, C>(host: &Host<S, Q, C>) -> Result<Ticked, FlowError>
+where
+    S: Catalog + CronCursor + Heads + Journal,
+    Q: Queue,
+    C: Clock,
+{
+    let fired = fire(host).await?;
+    let woken = sweep(host).await?;
+    let congested = host.store.congested(&host.tenant, CONGESTED_MAX).await?;
+    for sop in &congested {
+        admit_next(host, &host.tenant, sop, None, 0).await?;
+    }
+    Ok(Ticked { fired, woken, congested: congested.len() })
+}
+
+async fn fire<S, Q, C>(host: &Host<S, Q, C>) -> Result<usize, FlowError>
+where
+    S: Catalog + CronCursor,
+    Q: Queue,
+    C: Clock,
+{
+    let now = host.now();
+    let after = match host.store.last_check(&host.tenant).await? {
+        Some(after) => after,
+        None => now.plus_millis(-FIRST_WINDOW_MS),
+    };
+    if after >= now {
+        // The clock went back: these fire times have been looked at.
+        return Ok(0);
+    }
+    let active = host.active().await?;
+    let messages: Vec<Message> = due_events(host, &active, after, now)
+        .into_iter()
+        .map(|event| Body::Event { event: Box::new(event) }.into_message(0))
+        .collect();
+    if !messages.is_empty() {
+        host.queue.send(QueueName::Events, &messages).await?;
+    }
+    // After the events are durable: a crash in between fires them again, under the same ids.
+    host.store.advance(&host.tenant, now).await?;
+    Ok(messages.len())
+}
+
+fn due_events<S, Q, C>(
+    host: &Host<S, Q, C>,
+    active: &Active,
+    after: Timestamp,
+    now: Timestamp,
+) -> Vec<Event> {
+    let mut events = Vec::new();
+    for schedule in active.index.schedules() {
+        let (listed, expression) = (schedule.sop, schedule.expression);
+        let Ok(zone) = TimeZone::parse(schedule.timezone) else {
+            let zone = schedule.timezone;
+            tracing::error!(sop = %listed.name, zone, "unknown time zone in the catalog");
+            continue;
+        };
+        if let Some(at) = expression.fires_in(&zone, after, now) {
+            events.push(cron_event(host, listed, expression.as_str(), &zone, at));
+        }
+    }
+    events
+}
+
+fn cron_event<S, Q, C>(
+    host: &Host<S, Q, C>,
+    listed: &Listed,
+    expression: &str,
+    zone: &TimeZone,
+    at: Timestamp,
+) -> Event {
+    let id = EventId::derived(at, &["cron", listed.name.as_str(), expression, zone.as_str()]);
+    Event {
+        trace: Some(ingress::traceparent(&id)),
+        id,
+        tenant: host.tenant.clone(),
+        source: Source::Cron,
+        subject: expression.to_owned(),
+        time: at,
+        data: Data::Empty,
+        target: Some(listed.name.clone()),
+        catalog: None,
+        method: None,
+        actor: None,
+    }
+}
+
+async fn sweep<S, Q, C>(host: &Host<S, Q, C>) -> Result<usize, FlowError>
+where
+    S: Heads,
+    Q: Queue,
+    C: Clock,
+{
+    let due: Vec<RunId> = host.store.due(&host.tenant, host.now(), DUE_MAX).await?;
+    let wakes: Vec<Message> =
+        due.into_iter().map(|run| Body::Wake { run, seq: None }.into_message(0)).collect();
+    if !wakes.is_empty() {
+        host.queue.send(QueueName::Events, &wakes).await?;
+    }
+    Ok(wakes.len())
+}

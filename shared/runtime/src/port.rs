@@ -1,0 +1,34 @@
+//! Ports: what a host must offer. "No" is a value; `Err` is kept for "could not find out".
+
+mod catalog;
+mod clock;
+mod cron;
+mod error;
+mod heads;
+mod idempotency;
+mod journal;
+mod log;
+mod queue;
+mod tokens;
+
+pub use catalog::{Catalog, CatalogHead, Publish};
+pub use clock::{Clock, SystemClock, random};
+pub use cron::CronCursor;
+pub use error::{BoxError, PortError};
+pub use heads::{HeadPage, Heads};
+pub use idempotency::{Claim, Idempotency};
+pub use journal::{Append, Blobs, Journal};
+pub use log::{EventLog, LogLine, LogPage, LogQuery};
+pub use queue::{Consumer, Delivery, Message, Queue, QueueName};
+pub use tokens::{Pairing, Token, Tokens};
+
+/// Every table-like port: what one store offers as a whole.
+pub trait Store:
+    Journal + Blobs + Heads + Catalog + EventLog + Idempotency + Tokens + CronCursor
+{
+}
+
+impl<T> Store for T where
+    T: Journal + Blobs + Heads + Catalog + EventLog + Idempotency + Tokens + CronCursor
+{
+}
