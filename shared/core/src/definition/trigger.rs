@@ -155,7 +155,8 @@ fn cron(sink: &mut Sink<'_>, table: &DeTable<'_>, at: &Range<usize>) -> Option<T
         required(sink, table, "expression", "a cron trigger", at).and_then(|expression| {
             CronExpr::parse(expression.text)
                 .map_err(|error| {
-                    sink.error(code::BAD_CRON, expression.span, error.to_string());
+                    let help = error.help().map(str::to_owned);
+                    sink.error_with_help(code::BAD_CRON, expression.span, error.to_string(), help);
                 })
                 .ok()
         });
@@ -189,7 +190,13 @@ fn exact_name(sink: &mut Sink<'_>, key: &str, name: Text<'_>) -> Option<String> 
 fn condition(sink: &mut Sink<'_>, table: &DeTable<'_>) -> Option<Condition> {
     let written = fields::text(sink, table, "condition")?;
     match Condition::parse(written.text) {
-        Ok(condition) => Some(condition),
+        Ok(condition) => {
+            if let Some(reason) = condition.never_holds() {
+                let message = "this condition never holds".to_owned();
+                sink.warn(code::NEVER_HOLDS, written.span, message, reason);
+            }
+            Some(condition)
+        }
         Err(error) => {
             let at = literal::locate(sink.source(), written.span, written.text, error.span);
             sink.error_with_help(code::BAD_CONDITION, at, error.message, error.help);

@@ -12,7 +12,6 @@ fn each_wrong_definition_gets_one_precise_diagnostic() {
 }
 
 #[test]
-#[ignore = "needs the real parsers of conditions, topic filters and schedules"]
 fn each_wrong_part_gets_one_precise_diagnostic() {
     one_diagnostic_each(&directories(&tests_dir().join("wrong-in-parts")));
 }
