@@ -40,7 +40,7 @@ pub fn is_retryable<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) 
             true
         }
         // A request that could not even be built stays so; `SdkError` may grow further kinds.
-        _ => false,
+        SdkError::ConstructionFailure(_) | _ => false,
     }
 }
 

@@ -26,6 +26,9 @@ const BATCH_BYTES_MAX: usize = 1024 * 1024;
 /// Rounds in which a batch sends what was not taken.
 const ROUNDS_MAX: usize = 6;
 
+/// Seconds that a receive may wait: below the time-out of one attempt.
+const WAIT_SECS_MAX: u8 = 2;
+
 const SEND: &str = "send to a queue";
 
 /// Where the queues are.
@@ -46,18 +49,28 @@ pub struct QueueUrls {
 pub struct SqsQueue {
     client: Client,
     urls: QueueUrls,
+    wait_secs: i32,
 }
 
 impl SqsQueue {
     /// The queues at `urls`. Nothing is sent.
     pub fn new(config: &SdkConfig, urls: QueueUrls) -> Self {
-        Self { client: Client::new(config), urls }
+        Self { client: Client::new(config), urls, wait_secs: 0 }
     }
 
     /// The queues at `urls`, with every request counted by `meter`.
     pub fn metered(config: &SdkConfig, urls: QueueUrls, meter: &Meter) -> Self {
         let config = Builder::from(config).interceptor(meter.clone()).build();
-        Self { client: Client::from_conf(config), urls }
+        Self { client: Client::from_conf(config), urls, wait_secs: 0 }
+    }
+
+    /// The queues, where a receive waits up to `secs` seconds (0 to 2) for a message.
+    ///
+    /// Without a wait SQS asks only some of its servers, and may find nothing where there is something.
+    /// Source: Amazon SQS developer guide, short and long polling.
+    #[must_use]
+    pub fn waiting(self, secs: u8) -> Self {
+        Self { wait_secs: secs.min(WAIT_SECS_MAX).into(), ..self }
     }
 
     fn url(&self, queue: QueueName) -> &str {

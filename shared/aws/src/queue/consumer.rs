@@ -1,6 +1,7 @@
 //! The receiving side, for tests and tools: on AWS the service itself calls the functions.
 
 use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use sop_runtime::port::{Consumer, Delivery, PortError, QueueName};
 
 use super::{BATCH_ENTRIES_MAX, SqsQueue};
@@ -10,9 +11,10 @@ const RECEIVE: &str = "receive from a queue";
 const ACKNOWLEDGE: &str = "acknowledge messages";
 const RELEASE: &str = "release a message";
 
-/// Seconds that a receive waits for a message: with any wait SQS asks all of its servers.
-/// Source: Amazon SQS developer guide, short and long polling.
-const WAIT_SECS: i32 = 1;
+/// How the codes end that say that a receipt is no longer valid: the message is gone, or another's.
+/// Source: Amazon SQS API reference, `ChangeMessageVisibility`.
+const INVALID_RECEIPT: [&str; 3] =
+    ["ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidParameterValue"];
 
 impl Consumer for SqsQueue {
     /// SQS counts in seconds: `visibility_ms` is rounded up.
@@ -22,7 +24,8 @@ impl Consumer for SqsQueue {
         limit: usize,
         visibility_ms: u32,
     ) -> Result<Vec<Delivery>, PortError> {
-        let messages = self.take(self.url(queue), limit, seconds(visibility_ms), WAIT_SECS).await?;
+        let messages =
+            self.take(self.url(queue), limit, seconds(visibility_ms), self.wait_secs).await?;
         messages.into_iter().map(delivery).collect()
     }
 
@@ -62,15 +65,19 @@ impl Consumer for SqsQueue {
         receipt: &str,
         delay_ms: u32,
     ) -> Result<(), PortError> {
-        self.client
+        let result = self
+            .client
             .change_message_visibility()
             .queue_url(self.url(queue))
             .receipt_handle(receipt)
             .visibility_timeout(seconds(delay_ms))
             .send()
-            .await
-            .map(|_| ())
-            .map_err(|error| failed(RELEASE, error))
+            .await;
+        let Err(error) = result else { return Ok(()) };
+        if error.code().is_some_and(|code| INVALID_RECEIPT.iter().any(|end| code.ends_with(end))) {
+            return Ok(());
+        }
+        Err(failed(RELEASE, error))
     }
 
     async fn dead_letters(&self, queue: QueueName, limit: usize) -> Result<Vec<String>, PortError> {
@@ -81,7 +88,7 @@ impl Consumer for SqsQueue {
         let url = url.ok_or_else(|| {
             PortError::permanent("read dead letters", "no dead letter queue is configured")
         })?;
-        let messages = self.take(url, limit, 0, 0).await?;
+        let messages = self.take(url, limit, 0, self.wait_secs).await?;
         Ok(messages.into_iter().filter_map(|message| message.body).collect())
     }
 }

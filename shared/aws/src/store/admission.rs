@@ -62,8 +62,7 @@ pub(super) fn counters(item: &Item) -> Counters {
 }
 
 impl Assumed {
-    /// What has to be assumed of `now` so that `slot` can be applied; `None` when nothing has: the
-    /// counter moved in between.
+    /// What has to be assumed of `now` so that `slot` can be applied.
     fn of(now: &Counters, slot: &SlotChange) -> Self {
         Self {
             active_is_zero: slot.active < 0 && now.active == 0,
@@ -117,8 +116,7 @@ impl DynamoStore {
         match error.as_service_error() {
             Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
                 match cancelled.cancellation_reasons() {
-                    [place, counter] if refused(place) => {
-                        let _ = counter;
+                    [place, _] if refused(place) => {
                         Ok(Tried::Done(self.taken(entry, place.item()).await?))
                     }
                     [_, counter] if refused(counter) => Ok(judge(slot, assumed, counter)),
@@ -153,7 +151,11 @@ impl DynamoStore {
             }
         }
         if let Some(max) = slot.active_max {
-            holds.push(format!("(attribute_not_exists({ACTIVE}) OR {ACTIVE} < :max)"));
+            // A counter that is not there yet says zero, which is below any limit but zero.
+            holds.push(match max {
+                0 => format!("{ACTIVE} < :max"),
+                1.. => format!("(attribute_not_exists({ACTIVE}) OR {ACTIVE} < :max)"),
+            });
             update = update.expression_attribute_values(":max", number(max));
         }
         if slot.waiting > 0 {

@@ -14,8 +14,8 @@ pub(super) fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
 }
 
-pub(super) fn number(value: impl ToString) -> AttributeValue {
-    AttributeValue::N(value.to_string())
+pub(super) fn number(value: impl std::fmt::Display) -> AttributeValue {
+    AttributeValue::N(format!("{value}"))
 }
 
 pub(super) fn bytes(value: impl Into<Vec<u8>>) -> AttributeValue {

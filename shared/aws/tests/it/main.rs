@@ -1,1 +1,4 @@
-fn main() {}
+//! The ports on AWS's services, as an emulator offers them.
+
+mod conformance;
+mod world;

@@ -1,0 +1,17 @@
+//! What tests share: ports in memory, ports that fail, a manual clock, and the conformance suites that
+//! every port must pass.
+//!
+//! Nothing here is linked into a binary that ships.
+
+pub mod conformance;
+pub mod failing;
+pub mod ids;
+pub mod memory;
+
+mod clock;
+mod patience;
+
+pub use clock::{ManualClock, SystemClock};
+pub use failing::{Failing, Fuse, Moment};
+pub use memory::Memory;
+pub use patience::{Passage, RealTime, eventually};

@@ -1,0 +1,64 @@
+//! Every port in memory, under one lock.
+
+mod catalog;
+mod cron;
+mod heads;
+mod idempotency;
+mod journal;
+mod log;
+mod queue;
+mod tokens;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use sop_runtime::port::Clock;
+
+use crate::clock::ManualClock;
+
+pub use queue::RECEIVES_MAX;
+
+/// A store and its queues that live as long as the last clone.
+///
+/// Every call is atomic and takes effect at once; lists never lag behind.
+#[derive(Clone)]
+pub struct Memory {
+    state: Arc<Mutex<State>>,
+    clock: Arc<dyn Clock>,
+}
+
+#[derive(Default)]
+struct State {
+    journal: journal::State,
+    heads: heads::State,
+    catalog: catalog::State,
+    log: log::State,
+    idempotency: idempotency::State,
+    tokens: tokens::State,
+    cron: cron::State,
+    queue: queue::State,
+}
+
+impl Memory {
+    /// An empty store whose queues go by `clock`.
+    pub fn new(clock: impl Clock + 'static) -> Self {
+        Self { state: Arc::default(), clock: Arc::new(clock) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Memory {
+    /// An empty store whose queues go by a clock that stands still.
+    fn default() -> Self {
+        Self::new(ManualClock::default())
+    }
+}
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memory").finish_non_exhaustive()
+    }
+}
