@@ -1,9 +1,10 @@
-//! The file as a store, as queues, and through kills.
+//! The file as a store, as queues, and through kills; the MQTT server with a real client.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
 mod conformance;
 mod kill;
+mod mqtt;
 mod open;
 mod queue;
 

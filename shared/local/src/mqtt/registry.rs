@@ -1,0 +1,246 @@
+//! Who is connected, and who subscribes to what.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use mqtt_proto::{TopicFilter, TopicName};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{SUBSCRIPTIONS_MAX, codec::Version, reply, reply::Subscribed};
+
+/// Messages that wait for one subscriber; a subscriber that is slower misses the next.
+const WAITING_MAX: usize = 64;
+
+/// The clients of one server.
+#[derive(Debug, Default)]
+pub(super) struct Registry {
+    inner: Mutex<Inner>,
+    /// How many clients subscribe, so that most messages are published without the lock.
+    subscribers: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    next: u64,
+    clients: HashMap<Arc<str>, (u64, oneshot::Sender<()>)>,
+    subscribers: HashMap<u64, Subscriber>,
+}
+
+impl Inner {
+    fn free_client_id(&mut self) -> Arc<str> {
+        loop {
+            let client_id = Arc::from(format!("assigned-{}", self.next));
+            if !self.clients.contains_key(&client_id) {
+                return client_id;
+            }
+            self.next += 1;
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Subscriber {
+    version: Version,
+    packet_bytes_max: usize,
+    filters: Vec<(TopicFilter, bool)>,
+    sender: mpsc::Sender<Bytes>,
+}
+
+/// A client's place in the registry, which it leaves when this is dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    registry: Arc<Registry>,
+    number: u64,
+    pub(super) client_id: Arc<str>,
+    version: Version,
+    packet_bytes_max: usize,
+    sender: mpsc::Sender<Bytes>,
+}
+
+/// What a client hears from others.
+#[derive(Debug)]
+pub(super) struct Mailbox {
+    /// Ends when another connection takes the client's identifier.
+    pub(super) taken_over: oneshot::Receiver<()>,
+    /// Encoded messages that the client subscribes to.
+    pub(super) messages: mpsc::Receiver<Bytes>,
+}
+
+impl Registry {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Every change under the lock is a single insertion or removal, so a panic leaves it whole.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives a client its place; one with the same identifier loses its own.
+    ///
+    /// An empty `client_id` is replaced by one that nobody has.
+    pub(super) fn enter(
+        self: &Arc<Self>,
+        client_id: &str,
+        version: Version,
+        packet_bytes_max: usize,
+    ) -> (Place, Mailbox) {
+        let (kick, taken_over) = oneshot::channel();
+        let (sender, messages) = mpsc::channel(WAITING_MAX);
+        let mut inner = self.lock();
+        inner.next += 1;
+        let client_id = match client_id {
+            "" => inner.free_client_id(),
+            given => Arc::from(given),
+        };
+        let number = inner.next;
+        inner.clients.insert(Arc::clone(&client_id), (number, kick));
+        drop(inner);
+        let registry = Arc::clone(self);
+        let place = Place { registry, number, client_id, version, packet_bytes_max, sender };
+        (place, Mailbox { taken_over, messages })
+    }
+
+    /// Whether any client subscribes to anything.
+    pub(super) fn has_subscribers(&self) -> bool {
+        self.subscribers.load(Ordering::Relaxed) > 0
+    }
+
+    /// Sends a message to those who subscribe to it, and says to how many.
+    pub(super) fn publish(&self, from: Option<u64>, topic: &TopicName, payload: &Bytes) -> usize {
+        let mut encoded: [Option<Bytes>; 2] = [None, None];
+        let mut reached = 0;
+        let inner = self.lock();
+        for (&number, subscriber) in &inner.subscribers {
+            let own = from == Some(number);
+            let mut filters = subscriber.filters.iter();
+            if !filters.any(|(filter, no_local)| !(own && *no_local) && matches(filter, topic)) {
+                continue;
+            }
+            let slot = match subscriber.version {
+                Version::V311 => &mut encoded[0],
+                Version::V5 => &mut encoded[1],
+            };
+            let packet = match slot {
+                Some(packet) => packet,
+                None => match reply::message(subscriber.version, topic, payload) {
+                    Ok(packet) => slot.insert(packet),
+                    Err(error) => {
+                        tracing::debug!(%error, "mqtt message not sent to subscribers");
+                        continue;
+                    }
+                },
+            };
+            if packet.len() > subscriber.packet_bytes_max {
+                continue;
+            }
+            match subscriber.sender.try_send(packet.clone()) {
+                Ok(()) => reached += 1,
+                Err(error) => tracing::debug!(%error, "mqtt subscriber misses a message"),
+            }
+        }
+        reached
+    }
+}
+
+impl Place {
+    /// Adds filters, or replaces those that are there, with an outcome for each.
+    pub(super) fn subscribe(&self, wanted: Vec<(TopicFilter, bool)>) -> Vec<Subscribed> {
+        let mut inner = self.registry.lock();
+        let subscriber = inner.subscribers.entry(self.number).or_insert_with(|| Subscriber {
+            version: self.version,
+            packet_bytes_max: self.packet_bytes_max,
+            filters: Vec::new(),
+            sender: self.sender.clone(),
+        });
+        let filters = &mut subscriber.filters;
+        let outcomes = wanted.into_iter().map(|(filter, no_local)| {
+            if filter.is_shared() {
+                return Subscribed::Shared;
+            }
+            if let Some((_, was)) = filters.iter_mut().find(|(other, _)| *other == filter) {
+                *was = no_local;
+                return Subscribed::Granted;
+            }
+            if filters.len() >= SUBSCRIPTIONS_MAX {
+                return Subscribed::TooMany;
+            }
+            filters.push((filter, no_local));
+            Subscribed::Granted
+        });
+        let outcomes = outcomes.collect();
+        self.registry.settle(&mut inner, self.number);
+        outcomes
+    }
+
+    /// Removes filters, and says of each whether it was there.
+    pub(super) fn unsubscribe(&self, unwanted: &[TopicFilter]) -> Vec<bool> {
+        let mut inner = self.registry.lock();
+        let Some(subscriber) = inner.subscribers.get_mut(&self.number) else {
+            return vec![false; unwanted.len()];
+        };
+        let existed = unwanted.iter().map(|filter| {
+            let before = subscriber.filters.len();
+            subscriber.filters.retain(|(other, _)| other != filter);
+            subscriber.filters.len() < before
+        });
+        let existed = existed.collect();
+        self.registry.settle(&mut inner, self.number);
+        existed
+    }
+
+    /// Sends a message of this client to those who subscribe to it.
+    pub(super) fn publish(&self, topic: &TopicName, payload: &Bytes) {
+        self.registry.publish(Some(self.number), topic, payload);
+    }
+
+    /// Whether a message would have anyone to go to.
+    pub(super) fn has_audience(&self) -> bool {
+        self.registry.has_subscribers()
+    }
+}
+
+impl Registry {
+    /// Forgets a subscriber without filters, and counts those that are left.
+    fn settle(&self, inner: &mut Inner, number: u64) {
+        if inner.subscribers.get(&number).is_some_and(|subscriber| subscriber.filters.is_empty()) {
+            inner.subscribers.remove(&number);
+        }
+        self.subscribers.store(inner.subscribers.len(), Ordering::Relaxed);
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut inner = self.registry.lock();
+        if inner.clients.get(&self.client_id).is_some_and(|(number, _)| *number == self.number) {
+            inner.clients.remove(&self.client_id);
+        }
+        if let Some(subscriber) = inner.subscribers.get_mut(&self.number) {
+            subscriber.filters.clear();
+        }
+        self.registry.settle(&mut inner, self.number);
+    }
+}
+
+/// Whether a message to `topic` is one that `filter` asks for.
+///
+/// Source: MQTT 5.0, section 4.7.
+fn matches(filter: &str, topic: &str) -> bool {
+    if topic.starts_with('$') && filter.starts_with(['+', '#']) {
+        return false;
+    }
+    let mut levels = topic.split('/');
+    for wanted in filter.split('/') {
+        if wanted == "#" {
+            return true;
+        }
+        match levels.next() {
+            Some(level) if wanted == "+" || wanted == level => {}
+            Some(_) | None => return false,
+        }
+    }
+    levels.next().is_none()
+}

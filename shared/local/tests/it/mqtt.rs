@@ -1,0 +1,1 @@
+//! The MQTT server, met by its clients.
