@@ -128,6 +128,11 @@ impl Field {
                 None => self.range(item, &mut values)?,
             }
         }
+        // The library keeps one mark for a whole field: `L` beside a `W` would come out as `LW`.
+        if modifiers.contains("L") && modifiers.iter().any(|modifier| modifier.ends_with('W')) {
+            let error = self.error(text, "has both `L` and `W`");
+            return Err(CronError { help: Some("use two triggers".to_owned()), ..error });
+        }
         let span = usize::from(self.max - self.min) + 1;
         if self.kind == Kind::Plain && values.len() == span {
             return Ok("*".to_owned());
