@@ -5,4 +5,5 @@
 mod conformance;
 mod cost;
 mod entry_size;
+mod trouble;
 mod world;
