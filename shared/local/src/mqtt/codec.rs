@@ -3,6 +3,8 @@
 //! The packets themselves are read by `mqtt-proto`; this file cuts the stream into frames, so that a
 //! packet that is too large is refused before it is read, and makes one type of the two versions'.
 
+use std::time::Duration;
+
 use bytes::{Buf, Bytes, BytesMut};
 use mqtt_proto::{Pid, Protocol, QosPid, TopicFilter, TopicName, v3, v5};
 
@@ -27,7 +29,10 @@ pub(super) struct Frame {
 pub(super) struct Connect {
     pub(super) version: Version,
     pub(super) client_id: String,
+    /// Whether an earlier session is forgotten.
     pub(super) clean: bool,
+    /// How long the session outlives the connection.
+    pub(super) kept: Duration,
     pub(super) keep_alive_secs: u16,
     pub(super) user: Option<String>,
     pub(super) password: Option<Bytes>,
@@ -257,6 +262,7 @@ impl From<v3::Connect> for Connect {
             version: Version::V311,
             client_id: connect.client_id.as_ref().to_owned(),
             clean: connect.clean_session,
+            kept: if connect.clean_session { Duration::ZERO } else { Duration::MAX },
             keep_alive_secs: connect.keep_alive,
             user: connect.username.map(|user| user.as_ref().to_owned()),
             password: connect.password,
@@ -273,6 +279,11 @@ impl From<v5::Connect> for Connect {
             version: Version::V5,
             client_id: connect.client_id.as_ref().to_owned(),
             clean: connect.clean_start,
+            kept: match connect.properties.session_expiry_interval {
+                None => Duration::ZERO,
+                Some(u32::MAX) => Duration::MAX,
+                Some(secs) => Duration::from_secs(secs.into()),
+            },
             keep_alive_secs: connect.keep_alive,
             user: connect.username.map(|user| user.as_ref().to_owned()),
             password: connect.password,

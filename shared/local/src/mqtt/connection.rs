@@ -15,7 +15,7 @@ use super::{
     codec::{Frame, Packet, Publish, Version},
     fault::Fault,
     handshake::{self, Admitted},
-    in_flight::{InFlight, Receipt, Ticket, Unreleased},
+    in_flight::{InFlight, Receipt, Ticket},
     registry::{Mailbox, Place},
     reply,
     wire::Wire,
@@ -61,7 +61,6 @@ pub(super) async fn run<S, H, Fut>(
         mailbox,
         handler,
         in_flight: InFlight::new(),
-        unreleased: Unreleased::default(),
     };
     connection.serve(stopping).await;
 }
@@ -89,7 +88,6 @@ struct Connection<S, H, Fut: Future> {
     mailbox: Mailbox,
     handler: H,
     in_flight: InFlight<Fut>,
-    unreleased: Unreleased,
 }
 
 /// What a connection waits for.
@@ -194,7 +192,7 @@ where
         match frame.packet(self.version)? {
             Packet::Publish(publish) => self.publish(publish)?,
             Packet::Release(pid) => {
-                let known = self.unreleased.release(pid)?;
+                let known = self.place.unreleased().release(pid)?;
                 self.wire.push(reply::released(self.version, pid, known).as_ref());
             }
             Packet::Subscribe(pid, filters) => {
@@ -216,7 +214,8 @@ where
     fn publish(&mut self, publish: Publish) -> Result<(), Fault> {
         let Publish { dup, retain, qos_pid: message, topic, payload } = publish;
         if let QosPid::Level2(pid) = message {
-            match self.unreleased.receive(pid)? {
+            let receipt = self.place.unreleased().receive(pid)?;
+            match receipt {
                 Receipt::New => {}
                 Receipt::WithHandler => return Ok(()),
                 Receipt::Taken => {
@@ -246,7 +245,7 @@ where
         match answer {
             Ok(()) => {
                 if let QosPid::Level2(pid) = message {
-                    self.unreleased.take(pid);
+                    self.place.unreleased().take(pid);
                 }
                 self.acknowledge(message);
                 finish(&self.place, copy);
@@ -264,7 +263,7 @@ where
             return Ok(());
         }
         if let QosPid::Level2(pid) = message {
-            self.unreleased.forget(pid);
+            self.place.unreleased().forget(pid);
         }
         match reply::refused(self.version, message, why) {
             Some(refusal) => {
