@@ -317,3 +317,48 @@ where
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::{Ready, ready};
+
+    use mqtt_proto::v3;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+    use super::*;
+
+    fn take(_: Published) -> Ready<Result<(), Refused>> {
+        ready(Ok(()))
+    }
+
+    /// Starts a connection; the sender must live, or the server stops.
+    fn start() -> (DuplexStream, watch::Sender<bool>) {
+        let (client, server) = duplex(1024);
+        let (stop, stopping) = watch::channel(false);
+        tokio::spawn(async move { run(server, &Shared::default(), take, stopping).await });
+        (client, stop)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_does_not_say_who_it_is_is_let_go() {
+        for bytes in [&b""[..], b"\x10", b"\x10\x0c\0\x04MQTT"] {
+            let ((mut client, _stop), began) = (start(), Instant::now());
+            client.write_all(bytes).await.unwrap();
+            assert_eq!(client.read_to_end(&mut Vec::new()).await.unwrap(), 0);
+            assert_eq!(began.elapsed().as_secs(), CONNECT_WITHIN.as_secs());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_keep_alive_counts_from_the_last_packet() {
+        let ((mut client, _stop), began) = (start(), Instant::now());
+        let connect = v3::Packet::from(v3::Connect::new("a".into(), 20)).encode().unwrap();
+        client.write_all(connect.as_ref()).await.unwrap();
+        tokio::time::advance(Duration::from_secs(25)).await;
+        client.write_all(b"\xc0\0").await.unwrap();
+        let mut said = Vec::new();
+        client.read_to_end(&mut said).await.unwrap();
+        assert_eq!(said, b"\x20\x02\0\0\xd0\0");
+        assert_eq!(began.elapsed().as_secs(), 25 + 30);
+    }
+}

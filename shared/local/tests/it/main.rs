@@ -1,1 +1,3 @@
+//! What this host does, seen from outside.
+
 mod mqtt;
