@@ -15,18 +15,18 @@ fn v5(packet: impl Into<v5::Packet>) -> VarBytes {
     packet.into().encode().expect(ENCODES)
 }
 
-/// Says that a client is let in. `assigned` is the identifier of a client that came without one.
-pub(super) fn welcome(version: Version, assigned: Option<&str>) -> VarBytes {
+/// Says that a client is let in. `resumed` is whether its session was here, and `assigned` the identifier
+/// of a client that came without one.
+pub(super) fn welcome(version: Version, resumed: bool, assigned: Option<&str>) -> VarBytes {
     const FIXED_HEADER_BYTES_MAX: usize = 5;
     match version {
-        Version::V311 => v3(v3::Connack::new(false, v3::ConnectReturnCode::Accepted)),
+        Version::V311 => v3(v3::Connack::new(resumed, v3::ConnectReturnCode::Accepted)),
         Version::V5 => {
-            let mut connack = v5::Connack::new(false, v5::ConnectReasonCode::Success);
+            let mut connack = v5::Connack::new(resumed, v5::ConnectReasonCode::Success);
             let properties = &mut connack.properties;
             properties.receive_max = u16::try_from(IN_FLIGHT_MAX).ok();
             properties.max_packet_size =
                 u32::try_from(PACKET_BYTES_MAX + FIXED_HEADER_BYTES_MAX).ok();
-            properties.session_expiry_interval = Some(0);
             properties.subscription_id_available = Some(false);
             properties.shared_subscription_available = Some(false);
             properties.assigned_client_id = assigned.map(Into::into);
