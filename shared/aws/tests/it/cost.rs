@@ -38,7 +38,7 @@ async fn operations_cost_what_the_table_says() {
     tokens(&store, &mut bill).await;
     cron(&store, &mut bill).await;
     queues(&queue, &mut bill).await;
-    flows::flows(store, queue, &mut bill).await;
+    Box::pin(flows::flows(store, queue, &mut bill)).await;
     table::assert_documented(&bill);
 }
 

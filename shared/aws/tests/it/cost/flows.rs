@@ -38,10 +38,10 @@ pub async fn flows(store: DynamoStore, queue: SqsQueue, bill: &mut Bill) {
         start(&host, sop).await;
         drain(&host, QueueName::Effects).await;
     }
-    doors(&host, bill).await;
-    events(&host, bill).await;
-    whole_run(&host, bill).await;
-    people(&host, bill).await;
+    Box::pin(doors(&host, bill)).await;
+    Box::pin(events(&host, bill)).await;
+    Box::pin(whole_run(&host, bill)).await;
+    Box::pin(people(&host, bill)).await;
     bill.of("tick, nothing due", flow::tick(&host)).await;
 }
 
@@ -155,6 +155,7 @@ async fn events(host: &Aws, bill: &mut Bill) {
 async fn whole_run(host: &Aws, bill: &mut Bill) {
     let run = start(host, "five").await;
     for step in 1..=5 {
+        host.clock.advance(200);
         let effect = take(host, QueueName::Effects).await;
         bill.of("effect carried out", flow::execute(host, &Noop, &effect)).await;
         let outcome = take(host, QueueName::Events).await;
