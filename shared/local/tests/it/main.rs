@@ -1,3 +1,4 @@
 //! What this host does, seen from outside.
 
+#[cfg(test)]
 mod mqtt;
