@@ -197,7 +197,7 @@ where
                 self.wire.push(reply::released(self.version, pid, known).as_ref());
             }
             Packet::Subscribe(pid, filters) => {
-                let outcomes = self.place.subscribe(filters);
+                let outcomes = self.place.subscribe(&filters);
                 self.wire.push(reply::subscribed(self.version, pid, &outcomes).as_ref());
             }
             Packet::Unsubscribe(pid, filters) => {
