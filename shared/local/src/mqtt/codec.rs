@@ -10,6 +10,9 @@ use mqtt_proto::{Pid, Protocol, QosPid, TopicFilter, TopicName, v3, v5};
 
 use super::{PACKET_BYTES_MAX, fault::Fault};
 
+/// The first byte of a CONNECT.
+pub(super) const CONNECT: u8 = 0x10;
+
 /// The protocol of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Version {
@@ -108,7 +111,6 @@ impl Frame {
 
     /// Reads the first packet of a connection, which must be a CONNECT.
     pub(super) fn first(&self) -> Result<First, Fault> {
-        const CONNECT: u8 = 0x10;
         if self.first != CONNECT {
             return Err(Fault::Protocol("the first packet is not a CONNECT"));
         }

@@ -69,7 +69,8 @@ async fn admit<S>(wire: &mut Wire<S>, shared: &Shared) -> Result<Admitted, Fault
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let frame = timeout(CONNECT_WITHIN, wire.frame()).await.map_err(|_| Fault::NoConnect)??;
+    let frame =
+        timeout(CONNECT_WITHIN, wire.first_frame()).await.map_err(|_| Fault::NoConnect)??;
     handshake::admit(&frame, shared).map_err(|(answer, fault)| {
         if let Some(answer) = answer {
             wire.push(answer.as_ref());
@@ -196,7 +197,7 @@ where
                 self.wire.push(reply::released(self.version, pid, known).as_ref());
             }
             Packet::Subscribe(pid, filters) => {
-                let outcomes = self.place.subscribe(filters);
+                let outcomes = self.place.subscribe(&filters);
                 self.wire.push(reply::subscribed(self.version, pid, &outcomes).as_ref());
             }
             Packet::Unsubscribe(pid, filters) => {

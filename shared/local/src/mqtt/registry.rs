@@ -10,7 +10,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use mqtt_proto::{TopicFilter, TopicName};
+use mqtt_proto::TopicName;
+use sop_core::topic::{TopicFilter, TopicFilterError};
 use tokio::{
     sync::{mpsc, oneshot},
     time::Instant,
@@ -189,7 +190,7 @@ impl Registry {
         for (&number, subscriber) in &inner.subscribers {
             let own = from == Some(number);
             let mut filters = subscriber.filters.iter();
-            if !filters.any(|(filter, no_local)| !(own && *no_local) && matches(filter, topic)) {
+            if !filters.any(|(filter, no_local)| !(own && *no_local) && filter.matches(topic)) {
                 continue;
             }
             let slot = match subscriber.version {
@@ -220,7 +221,7 @@ impl Registry {
 
 impl Place {
     /// Adds filters, or replaces those that are there, with an outcome for each.
-    pub(super) fn subscribe(&self, wanted: Filters) -> Vec<Subscribed> {
+    pub(super) fn subscribe(&self, wanted: &[(mqtt_proto::TopicFilter, bool)]) -> Vec<Subscribed> {
         let mut inner = self.registry.lock();
         let subscriber = inner.subscribers.entry(self.number).or_insert_with(|| Subscriber {
             version: self.version,
@@ -229,18 +230,20 @@ impl Place {
             sender: self.sender.clone(),
         });
         let filters = &mut subscriber.filters;
-        let outcomes = wanted.into_iter().map(|(filter, no_local)| {
-            if filter.is_shared() {
-                return Subscribed::Shared;
-            }
+        let outcomes = wanted.iter().map(|(filter, no_local)| {
+            let filter = match TopicFilter::parse(filter) {
+                Ok(filter) => filter,
+                Err(TopicFilterError::Shared) => return Subscribed::Shared,
+                Err(_) => return Subscribed::Invalid,
+            };
             if let Some((_, was)) = filters.iter_mut().find(|(other, _)| *other == filter) {
-                *was = no_local;
+                *was = *no_local;
                 return Subscribed::Granted;
             }
             if filters.len() >= SUBSCRIPTIONS_MAX {
                 return Subscribed::TooMany;
             }
-            filters.push((filter, no_local));
+            filters.push((filter, *no_local));
             Subscribed::Granted
         });
         let outcomes = outcomes.collect();
@@ -249,14 +252,14 @@ impl Place {
     }
 
     /// Removes filters, and says of each whether it was there.
-    pub(super) fn unsubscribe(&self, unwanted: &[TopicFilter]) -> Vec<bool> {
+    pub(super) fn unsubscribe(&self, unwanted: &[mqtt_proto::TopicFilter]) -> Vec<bool> {
         let mut inner = self.registry.lock();
         let Some(subscriber) = inner.subscribers.get_mut(&self.number) else {
             return vec![false; unwanted.len()];
         };
         let existed = unwanted.iter().map(|filter| {
             let before = subscriber.filters.len();
-            subscriber.filters.retain(|(other, _)| other != filter);
+            subscriber.filters.retain(|(other, _)| other.as_str() != &**filter);
             subscriber.filters.len() < before
         });
         let existed = existed.collect();
@@ -299,24 +302,4 @@ impl Drop for Place {
         inner.leave(&self.client_id, self.number);
         self.registry.settle(&mut inner, self.number);
     }
-}
-
-/// Whether a message to `topic` is one that `filter` asks for.
-///
-/// Source: MQTT 5.0, section 4.7.
-fn matches(filter: &str, topic: &str) -> bool {
-    if topic.starts_with('$') && filter.starts_with(['+', '#']) {
-        return false;
-    }
-    let mut levels = topic.split('/');
-    for wanted in filter.split('/') {
-        if wanted == "#" {
-            return true;
-        }
-        match levels.next() {
-            Some(level) if wanted == "+" || wanted == level => {}
-            Some(_) | None => return false,
-        }
-    }
-    levels.next().is_none()
 }

@@ -104,6 +104,7 @@ pub(super) fn released(version: Version, pid: Pid, known: bool) -> VarBytes {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Subscribed {
     Granted,
+    Invalid,
     Shared,
     TooMany,
 }
@@ -114,13 +115,16 @@ pub(super) fn subscribed(version: Version, pid: Pid, outcomes: &[Subscribed]) ->
         Version::V311 => {
             let codes = outcomes.iter().map(|outcome| match outcome {
                 Subscribed::Granted => v3::SubscribeReturnCode::MaxLevel0,
-                Subscribed::Shared | Subscribed::TooMany => v3::SubscribeReturnCode::Failure,
+                Subscribed::Invalid | Subscribed::Shared | Subscribed::TooMany => {
+                    v3::SubscribeReturnCode::Failure
+                }
             });
             v3(v3::Suback::new(pid, codes.collect()))
         }
         Version::V5 => {
             let codes = outcomes.iter().map(|outcome| match outcome {
                 Subscribed::Granted => v5::SubscribeReasonCode::GrantedQoS0,
+                Subscribed::Invalid => v5::SubscribeReasonCode::TopicFilterInvalid,
                 Subscribed::Shared => v5::SubscribeReasonCode::SharedSubscriptionNotSupported,
                 Subscribed::TooMany => v5::SubscribeReasonCode::QuotaExceeded,
             });

@@ -1,5 +1,13 @@
 //! Random bytes, thrown at a live server.
 
+use std::{
+    panic,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
 use mqtt_proto::v3;
 use proptest::{collection::vec, prelude::*, test_runner::TestRunner};
 use tokio::runtime::Runtime;
@@ -18,8 +26,20 @@ fn packets() -> impl Strategy<Value = Vec<u8>> {
     vec(packet, 1..6).prop_map(|packets| packets.concat())
 }
 
+/// Counts the panics of this process: the server outlives those of a connection's task.
+fn count_panics() -> Arc<AtomicUsize> {
+    let panics = Arc::new(AtomicUsize::new(0));
+    let (counted, print) = (Arc::clone(&panics), panic::take_hook());
+    panic::set_hook(Box::new(move |info| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        print(info);
+    }));
+    panics
+}
+
 #[test]
 fn no_bytes_stop_the_server() {
+    let panics = count_panics();
     let runtime = Runtime::new().unwrap();
     let server = runtime.block_on(Server::accepting());
     let case = (0..3_u8, packets());
@@ -41,4 +61,5 @@ fn no_bytes_stop_the_server() {
         })
         .unwrap();
     runtime.block_on(async { server.stop().await.unwrap() });
+    assert_eq!(panics.load(Ordering::SeqCst), 0);
 }
