@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use crate::command::{
-    approve, audit, cancel, complete, deny, emit, events, explain, fail, inbox, list, matching,
-    new, pair, push, run, runs, show, status, validate,
+    approve, audit, cancel, complete, deny, dev, emit, events, explain, fail, inbox, list,
+    matching, new, pair, push, run, runs, show, status, validate,
 };
 
 /// Where a host on this machine listens.
@@ -136,6 +136,8 @@ pub(crate) enum Command {
     Audit(audit::Args),
     /// Pair this machine with a host, or ask for a code for another
     Pair(pair::Args),
+    /// Run everything on this machine: webhooks, MQTT, schedules and the store
+    Dev(dev::Args),
     /// Explain a diagnostic code
     Explain(explain::Args),
 }

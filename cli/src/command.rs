@@ -11,6 +11,7 @@ pub(crate) mod audit;
 pub(crate) mod cancel;
 pub(crate) mod complete;
 pub(crate) mod deny;
+pub(crate) mod dev;
 pub(crate) mod emit;
 pub(crate) mod events;
 pub(crate) mod explain;
@@ -51,6 +52,7 @@ pub(crate) async fn run(command: Command, context: &mut Context) -> Result<Exit>
         Command::Cancel(args) => cancel::run(&args, context).await,
         Command::Events(args) => events::run(&args, context).await,
         Command::Audit(args) => audit::run(&args, context).await,
+        Command::Dev(args) => dev::run(&args, context).await,
         Command::Pair(args) => pair::run(&args, context).await,
         Command::Explain(args) => explain::run(&args, context),
     }

@@ -5,6 +5,7 @@ use std::io;
 use std::process::ExitCode;
 
 use clap::Parser;
+use tokio::runtime::Builder;
 
 mod args;
 mod client;
@@ -36,7 +37,10 @@ fn main() -> ExitCode {
             return exit.into();
         }
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = match args.command {
+        args::Command::Dev(_) => Builder::new_multi_thread().enable_all().build(),
+        _ => Builder::new_current_thread().enable_all().build(),
+    };
     let ran = match runtime {
         Ok(runtime) => {
             let mut context = Context::new(&args.global);

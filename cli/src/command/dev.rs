@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context as _, Result};
 use sop_capability::BuiltIns;
 use sop_local::mqtt::MqttServer;
 use sop_local::store::Sqlite;
@@ -23,9 +23,12 @@ use sop_runtime::port::{QueueName, SystemClock};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::context::Context;
+use crate::exit::Exit;
+
 /// What `sop dev` is told.
 #[derive(Debug, clap::Args)]
-pub struct Dev {
+pub(crate) struct Args {
     /// Folder of the SOPs
     #[arg(long, env = "SOP_DIR", default_value = "sops")]
     sops: PathBuf,
@@ -56,13 +59,11 @@ const GRACE: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// When a port is taken, the data cannot be opened, or the SOPs' folder cannot be read.
-pub fn run(dev: &Dev, json: bool) -> Result<()> {
-    start_log(dev.log, json);
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("could not start the runtime")?
-        .block_on(serve(dev, json))
+pub(crate) async fn run(args: &Args, context: &Context) -> Result<Exit> {
+    let json = context.is_json();
+    start_log(args.log, json);
+    serve(args, json).await?;
+    Ok(Exit::Ok)
 }
 
 fn start_log(level: tracing::Level, json: bool) {
@@ -74,26 +75,26 @@ fn start_log(level: tracing::Level, json: bool) {
     }
 }
 
-async fn serve(dev: &Dev, json: bool) -> Result<()> {
-    let http = listen(dev.host, dev.port, "--port").await?;
-    let mqtt = MqttServer::bind(SocketAddr::new(dev.host, dev.mqtt_port))
+async fn serve(args: &Args, json: bool) -> Result<()> {
+    let http = listen(args.host, args.port, "--port").await?;
+    let mqtt = MqttServer::bind(SocketAddr::new(args.host, args.mqtt_port))
         .await
-        .with_context(|| taken(dev.host, dev.mqtt_port, "--mqtt-port"))?;
-    std::fs::create_dir_all(&dev.data)
-        .with_context(|| format!("could not make the folder `{}`", dev.data.display()))?;
-    let store = Sqlite::open(dev.data.join("sop.db"), Arc::new(SystemClock))
-        .with_context(|| format!("could not open the data in `{}`", dev.data.display()))?;
+        .with_context(|| taken(args.host, args.mqtt_port, "--mqtt-port"))?;
+    std::fs::create_dir_all(&args.data)
+        .with_context(|| format!("could not make the folder `{}`", args.data.display()))?;
+    let store = Sqlite::open(args.data.join("sop.db"), Arc::new(SystemClock))
+        .with_context(|| format!("could not open the data in `{}`", args.data.display()))?;
     let host: Arc<Local> = Arc::new(Host::new(store.clone(), store, SystemClock));
-    let token = own_token(&host, &dev.data).await?;
-    let loaded = reload::once(&host, &dev.sops).await?;
+    let token = own_token(&host, &args.data).await?;
+    let loaded = reload::once(&host, &args.sops).await?;
     let code = flow::new_code(&host).await.context("could not make a pairing code")?;
 
     let (stop, stopped) = watch::channel(false);
     let ends = banner::Ends {
         http: http.local_addr().context("could not tell the port")?,
         mqtt: mqtt.local_addr().context("could not tell the MQTT port")?,
-        data: dev.data.clone(),
-        sops: dev.sops.clone(),
+        data: args.data.clone(),
+        sops: args.sops.clone(),
         code,
         token_file: token,
     };
@@ -101,7 +102,12 @@ async fn serve(dev: &Dev, json: bool) -> Result<()> {
     tasks.spawn(doors::http(http, Arc::clone(&host), stopped.clone()));
     tasks.spawn(doors::mqtt(mqtt, Arc::clone(&host), stopped.clone()));
     tasks.spawn(worker::keep_time(Arc::clone(&host), stopped.clone()));
-    tasks.spawn(reload::watch(Arc::clone(&host), dev.sops.clone(), loaded.fingerprint, stopped.clone()));
+    tasks.spawn(reload::watch(
+        Arc::clone(&host),
+        args.sops.clone(),
+        loaded.fingerprint,
+        stopped.clone(),
+    ));
     spawn_workers(&mut tasks, &host, &stopped);
     banner::print(&ends, &loaded.names, json);
 
@@ -129,7 +135,7 @@ fn spawn_workers(
     };
     let execute = {
         let host = Arc::clone(host);
-        let built_ins = Arc::new(BuiltIns::default());
+        let built_ins = Arc::new(BuiltIns::new(SystemClock));
         move |body: String| {
             let (host, built_ins) = (Arc::clone(&host), Arc::clone(&built_ins));
             async move { flow::execute(&host, &*built_ins, &body).await }

@@ -50,7 +50,10 @@ pub(super) async fn once(host: &Local, folder: &Path) -> Result<Loaded> {
         if seen.insert(definition.name.clone()) {
             good.push(one);
         } else {
-            eprintln!("`{}` is left out: another SOP is called `{}`\n", one.directory, definition.name);
+            eprintln!(
+                "`{}` is left out: another SOP is called `{}`\n",
+                one.directory, definition.name
+            );
         }
     }
     match flow::publish(host, &good, true).await.context("could not publish the SOPs")? {
@@ -123,7 +126,8 @@ fn fingerprint(folder: &Path) -> Result<Fingerprint> {
 
 fn read(folder: &Path) -> Result<Vec<SourceFiles>> {
     let text = |path: &Path| {
-        std::fs::read_to_string(path).with_context(|| format!("could not read `{}`", path.display()))
+        std::fs::read_to_string(path)
+            .with_context(|| format!("could not read `{}`", path.display()))
     };
     folders(folder)?
         .into_iter()
