@@ -18,8 +18,8 @@ use aws_types::region::Region;
 /// How long a connection may take. Within a region it takes about a millisecond.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(1_000);
 
-/// How long one attempt may take: above what DynamoDB and SQS take at their slowest, and above the
-/// second that a long poll waits; a quarter of [`OPERATION_TIMEOUT`].
+/// How long one attempt may take: above the two seconds that a receive may wait, and a quarter of
+/// [`OPERATION_TIMEOUT`], so that every attempt gets its time.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(3_000);
 
 /// How long a call may take with its retries: well within a function's 30 s.
