@@ -20,7 +20,11 @@ impl Context {
         Self {
             format: global.format,
             screen: Screen::stdout(),
-            url: global.url.trim_end_matches('/').to_owned(),
+            // An environment that sets it to nothing means the default.
+            url: match global.url.trim_end_matches('/') {
+                "" => DEFAULT_URL.to_owned(),
+                url => url.to_owned(),
+            },
             token: global.token.clone().filter(|token| !token.is_empty()),
         }
     }

@@ -86,8 +86,14 @@ impl Screen {
 
     /// Prints rows under a header, in columns as wide as they need to be.
     pub(crate) fn table(&mut self, header: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
+        // What stands last may be a command to copy, and has the room.
+        let last = header.len().saturating_sub(1);
+        let cell = |(at, cell): (usize, &String)| {
+            let cell = printable(cell);
+            if at == last { cell } else { cut(&cell) }
+        };
         let rows: Vec<Vec<String>> =
-            rows.iter().map(|row| row.iter().map(|cell| cut(&printable(cell))).collect()).collect();
+            rows.iter().map(|row| row.iter().enumerate().map(cell).collect()).collect();
         let mut widths: Vec<usize> = header.iter().map(|title| title.width()).collect();
         for row in &rows {
             for (width, cell) in widths.iter_mut().zip(row) {

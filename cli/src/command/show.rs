@@ -2,7 +2,8 @@
 
 use anyhow::{Result, bail};
 use serde_json::Value;
-use sop_core::definition::{Definition, Step, StepKind};
+use sop_core::condition::Condition;
+use sop_core::definition::{Definition, Step, StepKind, Trigger};
 use sop_core::matching::describe;
 
 use crate::args::SopsDir;
@@ -71,7 +72,8 @@ fn print(sop: &Definition, screen: &mut Screen) -> Result<()> {
         facts.extend(value.clone().map(|value| (name, value)));
     }
     for trigger in &sop.triggers {
-        facts.push(("trigger", describe(trigger)));
+        let condition = condition(trigger).map(|text| format!(" when {text}"));
+        facts.push(("trigger", describe(trigger) + &condition.unwrap_or_default()));
     }
     for (name, value) in facts {
         screen.line(format!("{name:<11} {}", printable(&value)))?;
@@ -81,6 +83,15 @@ fn print(sop: &Definition, screen: &mut Screen) -> Result<()> {
         print_step(step, screen)?;
     }
     Ok(())
+}
+
+fn condition(trigger: &Trigger) -> Option<&str> {
+    let condition = match trigger {
+        Trigger::Manual | Trigger::Cron { .. } => return None,
+        Trigger::Webhook(webhook) => &webhook.condition,
+        Trigger::Mqtt { condition, .. } | Trigger::Peripheral { condition, .. } => condition,
+    };
+    condition.as_ref().map(Condition::as_str)
 }
 
 fn print_step(step: &Step, screen: &mut Screen) -> Result<()> {

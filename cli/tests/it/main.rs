@@ -1,0 +1,8 @@
+//! The real binary: over real files, and against a host that answers what the test says.
+
+mod audit;
+mod cli;
+mod client;
+mod offline;
+mod pairing;
+mod stub;
