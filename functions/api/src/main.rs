@@ -13,11 +13,15 @@ use crate::payload::Payload;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     log::init();
-    let host = Arc::new(host::full()?);
+    let host = Arc::new(host::full().map_err(log::failed)?);
     let router = sop_http::api(Arc::clone(&host));
     let handler = |event: LambdaEvent<Payload>| {
         let (host, router) = (Arc::clone(&host), router.clone());
-        async move { Ok::<_, Error>(payload::answer(&host, router, event.payload).await?) }
+        async move {
+            Ok::<_, Error>(
+                payload::answer(&host, router, event.payload).await.map_err(log::failed)?,
+            )
+        }
     };
     lambda_runtime::run(service_fn(handler)).await
 }

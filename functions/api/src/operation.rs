@@ -13,7 +13,7 @@ const CODE_LIFE_SECS: u32 = 600;
 #[serde(rename_all = "snake_case", tag = "operation", deny_unknown_fields)]
 pub enum Operation {
     /// Makes a pairing code, so that a first caller can be let in.
-    CreatePairingCode,
+    CreatePairingCode {},
 }
 
 /// A pairing code.
@@ -34,7 +34,7 @@ pub async fn carry_out<S: Tokens, Q, C: Clock>(
     operation: Operation,
 ) -> Result<PairingCode, FlowError> {
     match operation {
-        Operation::CreatePairingCode => {
+        Operation::CreatePairingCode {} => {
             let code = flow::new_code(host).await?;
             tracing::info!("pairing code made");
             Ok(PairingCode { code, expires_in_secs: CODE_LIFE_SECS })

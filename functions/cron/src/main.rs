@@ -11,9 +11,9 @@ use crate::payload::{Schedule, Tick};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     log::init();
-    let host = &host::events_only()?;
+    let host = &host::events_only().map_err(log::failed)?;
     let handler = |_: LambdaEvent<Schedule>| async move {
-        let tick = Tick::from(flow::tick(host).await?);
+        let tick = Tick::from(flow::tick(host).await.map_err(log::failed)?);
         tracing::info!(fired = tick.fired, woken = tick.woken, congested = tick.congested, "tick");
         Ok::<_, Error>(tick)
     };

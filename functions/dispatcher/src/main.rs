@@ -12,7 +12,7 @@ use crate::payload::Batch;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     log::init();
-    let host = &Arc::new(host::full()?);
+    let host = &Arc::new(host::full().map_err(log::failed)?);
     let handler = |event: LambdaEvent<Batch>| async move {
         Ok::<_, Error>(payload::dispatch(host, event.payload).await)
     };

@@ -82,7 +82,7 @@ mod tests {
     #[tokio::test]
     async fn a_queue_that_fails_makes_the_call_fail() {
         let fuse = Fuse::dead_from(1, Moment::Before);
-        let host = Host::new((), Failing::new(Memory::default(), fuse), ManualClock::default());
+        let host = Host::new((), Failing::new(Memory::default(), &fuse), ManualClock::default());
         let message = uplink("plant/7", "");
         assert!(take(&host, "plant/7", door(&message, "r")).await.is_err());
     }

@@ -10,10 +10,10 @@ use crate::payload::{Uplink, door};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     log::init();
-    let host = &host::door()?;
+    let host = &host::door().map_err(log::failed)?;
     let handler = |LambdaEvent { payload, context }: LambdaEvent<Uplink>| async move {
         let door = door(&payload, &context.request_id);
-        Ok::<_, Error>(device::take(host, &payload.topic, door).await?)
+        Ok::<_, Error>(device::take(host, &payload.topic, door).await.map_err(log::failed)?)
     };
     lambda_runtime::run(service_fn(handler)).await
 }

@@ -12,7 +12,7 @@ use crate::payload::Call;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     log::init();
-    let router = sop_http::doors(Arc::new(host::events_only()?));
+    let router = sop_http::doors(Arc::new(host::events_only().map_err(log::failed)?));
     let handler = |event: LambdaEvent<Call>| {
         let router = router.clone();
         async move { Ok::<_, Error>(payload::answer(router, event.payload).await) }
