@@ -7,6 +7,7 @@
 #   SOP_DEPLOY_BUCKET      bucket for the packages; default sopwith-deploy-<account>-<region>, made when missing
 #   SOP_DEPLOY_PARAMETERS  more parameters of the template: "Name=value Name=value"
 #   SOP_SKIP_BUILD=1       deploy what is built already
+#   SOP_LAMBDA_PROFILE     cargo profile to build with, default lambda (small and slow to build)
 #   SOP_LAMBDA_DIR         where the built functions are, default <target>/lambda
 #   SOP_VENV               Python environment with the tools, default target/venv (`make setup`)
 set -euo pipefail
@@ -16,10 +17,13 @@ venv=${SOP_VENV:-$root/target/venv}
 stack=${SOP_STACK:-sopwith}
 endpoint=${SOP_AWS_ENDPOINT:-}
 lambda_dir=${SOP_LAMBDA_DIR:-${CARGO_TARGET_DIR:-$root/target}/lambda}
+profile=${SOP_LAMBDA_PROFILE:-lambda}
 functions=(webhook mqtt cron peripheral dispatcher executor api)
 
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "deploy: $*"; exit 1; }
+
+aws() { "$venv/bin/aws" ${endpoint:+--endpoint-url "$endpoint"} "$@"; }
 
 [ -x "$venv/bin/aws" ] || fail "no AWS CLI in $venv: run \`make setup\`, or set SOP_VENV"
 # Zig links for the other architecture; it comes with cargo-lambda's environment.
@@ -27,10 +31,10 @@ export PATH="$venv/bin:$PATH"
 
 settings=()
 if [ -n "$endpoint" ]; then
-  export AWS_ENDPOINT_URL=$endpoint AWS_ACCESS_KEY_ID=${AWS_ACCESS_KEY_ID:-test}
+  export AWS_ACCESS_KEY_ID=${AWS_ACCESS_KEY_ID:-test}
   export AWS_SECRET_ACCESS_KEY=${AWS_SECRET_ACCESS_KEY:-test} AWS_DEFAULT_REGION=${AWS_DEFAULT_REGION:-us-east-1}
-  # What an emulator holds is there to be thrown away.
-  settings+=("DataDeletionPolicy=Delete")
+  # What an emulator holds is there to be thrown away, and it shares this machine's cores.
+  settings+=("DataDeletionPolicy=Delete" "Scale=small")
   arch=${SOP_ARCH:-$(uname -m)}
 else
   arch=${SOP_ARCH:-arm64}
@@ -49,7 +53,7 @@ build() {
   local packages=() name
   for name in "${functions[@]}"; do packages+=(--package "sopwith-$name"); done
   say "building ${#functions[@]} functions for $arch"
-  (cd "$root" && cargo lambda build --profile lambda --target "$target" --lambda-dir "$lambda_dir" "${packages[@]}" >&2)
+  (cd "$root" && cargo lambda build --profile "$profile" --target "$target" --lambda-dir "$lambda_dir" "${packages[@]}" >&2)
 }
 
 # The bucket of the packages. Its name has the account, since all the world shares bucket names.
@@ -72,6 +76,8 @@ for name in "${functions[@]}"; do
     fail "$lambda_dir/sopwith-$name/bootstrap is missing: run \`make build\`, or leave SOP_SKIP_BUILD out"
 done
 
+lambda_dir=$(cd "$lambda_dir" && pwd)
+
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 sed "s#CodeUri: \.\./target/lambda/#CodeUri: $lambda_dir/#" "$root/infra/template.yaml" >"$work/template.yaml"
@@ -91,13 +97,13 @@ output() {
 }
 url=$(output ApiUrl)
 prefix=$(output TableName)
-more=${endpoint:+ --endpoint-url $endpoint}
+cli="$venv/bin/aws${endpoint:+ --endpoint-url $endpoint}"
 cat <<END
 
 Sopwith answers at $url
 
 Pair a client:
-  aws$more lambda invoke --function-name $prefix-api --cli-binary-format raw-in-base64-out \\
+  $cli lambda invoke --function-name $prefix-api \\
     --payload '{"operation":"create_pairing_code"}' /dev/stdout
   curl -X POST $url/pair -H 'X-Pairing-Code: <code>'
 END

@@ -175,7 +175,7 @@ fn settings(endpoint: &str, port: u16, mqtt_port: u16) -> [(&'static str, String
 }
 
 /// The Python environment: `SOP_VENV`, else `target/venv` of the workspace.
-fn venv() -> PathBuf {
+pub fn venv() -> PathBuf {
     std::env::var_os("SOP_VENV").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/venv"),
         PathBuf::from,
