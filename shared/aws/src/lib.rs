@@ -15,4 +15,4 @@ mod store;
 pub use aws_types::SdkConfig;
 pub use error::is_retryable;
 pub use queue::{QueueUrls, SqsQueue};
-pub use store::DynamoStore;
+pub use store::{DynamoStore, entry_bytes};

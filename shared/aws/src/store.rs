@@ -22,6 +22,8 @@ use aws_types::SdkConfig;
 
 use crate::count::Meter;
 
+pub use journal::entry_bytes;
+
 /// The store on one DynamoDB table. Cloning shares the connections.
 #[derive(Debug, Clone)]
 pub struct DynamoStore {

@@ -74,7 +74,7 @@ impl CronExpr {
             pattern: fields.pattern.into(),
             every_hour: fields.every_hour,
         };
-        if !fire::ever_fires(&expr)? {
+        if !fields.surely_fires && !fire::ever_fires(&expr) {
             let error = CronError::new(format!("`{}` never fires", text.trim()));
             return Err(error.with_help("no such day is in the months and years given"));
         }

@@ -12,6 +12,8 @@ use crate::id::{Digest, SopName};
 
 mod explain;
 mod index;
+#[cfg(test)]
+mod tests;
 mod trie;
 
 pub use explain::{Candidates, SopVerdict, describe};

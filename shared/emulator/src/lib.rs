@@ -36,13 +36,15 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 /// Starts of the child that are tried: a free port may be taken before the child binds it.
 const STARTS_MAX: u32 = 3;
 
-/// Runs `"$@"` until it ends or standard input closes; leaves nothing of its process group behind.
+/// Runs `"$@"` until it ends or standard input closes; leaves nothing of its process group behind, and
+/// nothing of its data unless it ended by itself or somebody made a file `keep` there.
 const KEEPER: &str = r#"
 exec 3<&0
 "$@" 3<&- </dev/null &
 child=$!
-{ cat <&3 >/dev/null; kill -TERM $child; sleep 3; kill -KILL 0; } &
+{ cat <&3 >/dev/null; : >"$TMPDIR/stopped"; kill -TERM $child; sleep 3; kill -KILL $child; } &
 wait $child
+[ -e "$TMPDIR/stopped" ] && [ ! -e "$TMPDIR/keep" ] && rm -rf "$TMPDIR"
 kill -KILL 0
 "#;
 
@@ -159,7 +161,10 @@ impl Emulator {
 impl Running {
     /// Leaves the data directory behind and tells where the log is.
     fn keep_log(&mut self) -> PathBuf {
-        self.data.take().map(|data| log_in(&data.keep())).unwrap_or_default()
+        let Some(data) = self.data.take() else { return PathBuf::new() };
+        // Should this fail the log may be gone, and the error still names what went wrong.
+        let _ = File::create(data.path().join("keep"));
+        log_in(&data.keep())
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use sop_core::engine::Refusal;
 use sop_core::ingress::Rejected;
 use sop_runtime::flow::FlowError;
+use sop_runtime::report::chain;
 
 /// What is answered when a request is not carried out.
 #[derive(Debug, Clone, PartialEq)]
@@ -127,16 +128,4 @@ impl From<FlowError> for Problem {
             "this could not be done; the log of the service says why",
         )
     }
-}
-
-/// An error with all its sources, for a log.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -6,3 +6,4 @@
 pub mod envelope;
 pub mod flow;
 pub mod port;
+pub mod report;

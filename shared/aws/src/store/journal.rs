@@ -11,6 +11,7 @@ use super::admission;
 use super::attributes::{Item, bytes, get_bytes, get_text, key, text};
 use super::read::{Within, in_table};
 use super::write::Put;
+use crate::count::item_bytes;
 use crate::error::unreadable;
 use crate::keys;
 
@@ -109,6 +110,11 @@ impl DynamoStore {
             .build()
             .map_err(|error| PortError::permanent(APPEND, error))
     }
+}
+
+/// Bytes of the item that `entry` is stored as: what its write units are counted by.
+pub fn entry_bytes(entry: &Sealed) -> usize {
+    item_bytes(&item(entry))
 }
 
 fn item(entry: &Sealed) -> Item {

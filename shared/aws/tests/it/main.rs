@@ -1,4 +1,9 @@
 //! The ports on AWS's services, as an emulator offers them.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails is the test that fails")]
+
 mod conformance;
+mod cost;
+mod entry_size;
+mod trouble;
 mod world;

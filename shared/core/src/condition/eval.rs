@@ -89,7 +89,11 @@ pub(super) fn judge<'a>(test: &'a Test, payload: &'a Payload<'_>) -> Result<bool
         },
         TestKind::Matches { path, regex } => match at(path, payload)? {
             View::Text(text) => Ok(regex.is_match(text)),
-            value => Err(Unreadable::Wanted(value, "text")),
+            value @ (View::Null
+            | View::Bool(_)
+            | View::Number(_)
+            | View::Array(_)
+            | View::Object) => Err(Unreadable::Wanted(value, "text")),
         },
         TestKind::Exists(path) => match at(path, payload) {
             Ok(_) => Ok(true),

@@ -36,10 +36,7 @@ pub(super) fn parse(text: &str) -> Result<Expr, ConditionError> {
     }
     let mut parser = Parser { text, tokens: tokens(text)?, at: 0 };
     let expr = parser.any(0)?;
-    match parser.peek() {
-        Kind::End => Ok(expr),
-        _ => Err(parser.trailing()),
-    }
+    if matches!(parser.peek(), Kind::End) { Ok(expr) } else { Err(parser.trailing()) }
 }
 
 struct Parser<'a> {
@@ -138,9 +135,8 @@ impl<'a> Parser<'a> {
             let right = self.operand()?;
             return compare(left, op, right, left_span.start..self.end(), &op_span);
         }
-        let word = match self.peek() {
-            Kind::Word(word @ ("in" | "contains" | "matches")) => *word,
-            _ => return Err(self.not_a_test(&left, left_span)),
+        let Kind::Word(word @ ("in" | "contains" | "matches")) = *self.peek() else {
+            return Err(self.not_a_test(&left, left_span));
         };
         let Operand::Path(path) = left else {
             let message = format!("`{word}` takes a path on its left");

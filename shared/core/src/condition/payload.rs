@@ -22,7 +22,7 @@ impl<'a> Payload<'a> {
 
     /// The JSON value, or `None` when the payload is empty, not text or not JSON.
     ///
-    /// JSON nested deeper than 128 counts as not JSON.
+    /// JSON nested deeper than 128 counts as not JSON. Of a key that an object has twice the last counts.
     pub fn json(&self) -> Option<&Value> {
         self.value
             .get_or_init(|| self.data.text().and_then(|text| serde_json::from_str(text).ok()))
@@ -46,5 +46,11 @@ impl<'a> Payload<'a> {
     /// The whole payload as a number, when that is what it is.
     pub(super) fn number(&self) -> Option<Number> {
         Number::of_text(self.data.text()?.trim())
+    }
+}
+
+impl<'a> From<&'a Data> for Payload<'a> {
+    fn from(data: &'a Data) -> Self {
+        Self::new(data)
     }
 }

@@ -26,6 +26,8 @@ const WEEKDAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 pub(super) struct Fields {
     pub(super) pattern: String,
     pub(super) every_hour: bool,
+    /// Whether some day surely matches, so that no search is needed to tell.
+    pub(super) surely_fires: bool,
 }
 
 /// One kind of field.
@@ -84,8 +86,20 @@ pub(super) fn read(text: &str) -> Result<Fields, CronError> {
     for (field, text) in FIELDS[skipped..].iter().zip(&written) {
         out.push(field.read(text)?);
     }
-    let every_hour = out[2] == "*";
-    Ok(Fields { pattern: out.join(" "), every_hour })
+    Ok(Fields {
+        every_hour: out[2] == "*",
+        surely_fires: surely_fires(&out[3], &out[5]),
+        pattern: out.join(" "),
+    })
+}
+
+/// Whether days of month and weekdays, as written out, match a day of every month of every year.
+fn surely_fires(days: &str, weekdays: &str) -> bool {
+    let any_day = days == "*" && weekdays == "*";
+    let in_every_month =
+        |day: &str| day.starts_with('L') || day.parse().is_ok_and(|day: u16| day <= 28);
+    let in_every_week = |day: &str| day.parse::<u16>().is_ok();
+    any_day || days.split(',').any(in_every_month) || weekdays.split(',').any(in_every_week)
 }
 
 fn nickname(text: &str) -> Result<&'static str, CronError> {
@@ -113,6 +127,11 @@ impl Field {
                 }
                 None => self.range(item, &mut values)?,
             }
+        }
+        // The library keeps one mark for a whole field: `L` beside a `W` would come out as `LW`.
+        if modifiers.contains("L") && modifiers.iter().any(|modifier| modifier.ends_with('W')) {
+            let error = self.error(text, "has both `L` and `W`");
+            return Err(CronError { help: Some("use two triggers".to_owned()), ..error });
         }
         let span = usize::from(self.max - self.min) + 1;
         if self.kind == Kind::Plain && values.len() == span {

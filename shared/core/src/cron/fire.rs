@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 use croner::Cron;
 use croner::parser::CronParser;
 
-use super::{CronError, CronExpr, TimeZone};
+use super::{CronExpr, TimeZone};
 use crate::time::Timestamp;
 
 /// Local times that one search may pass over: a clock change of two hours at one fire a second.
@@ -13,23 +13,17 @@ const PASSED_MAX: usize = 2 * 3_600 + 1;
 /// Minutes that a clock may jump ahead: a whole day, as Samoa did in 2011, and some.
 const JUMP_MINUTES_MAX: usize = 25 * 60;
 
-/// The compiled form; a year's table makes it some kilobytes, so it is built for a search and dropped.
-fn compile(expr: &CronExpr) -> Result<Cron, CronError> {
-    CronParser::builder()
-        .build()
-        .parse(&expr.pattern)
-        .map_err(|_| CronError::new(format!("`{}` is not a cron expression", expr.text)))
-}
-
+/// The compiled form; a table of years makes it some kilobytes, so it is built for a search and dropped.
 fn compiled(expr: &CronExpr) -> Cron {
-    compile(expr).expect("the expression was compiled when it was parsed")
+    let parsed = CronParser::builder().build().parse(&expr.pattern);
+    parsed.expect("the fields are written out in the form that the library reads")
 }
 
 /// Whether any day of the calendar since 1970 matches.
-pub(super) fn ever_fires(expr: &CronExpr) -> Result<bool, CronError> {
+pub(super) fn ever_fires(expr: &CronExpr) -> bool {
     let start = NaiveDate::from_ymd_opt(1970, 1, 1).and_then(|day| day.and_hms_opt(0, 0, 0));
     let start = start.expect("1970 began at midnight");
-    Ok(compile(expr)?.find_next_occurrence(&start, true).is_ok())
+    compiled(expr).find_next_occurrence(&start, true).is_ok()
 }
 
 /// The first fire time after `at`.

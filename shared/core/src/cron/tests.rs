@@ -190,6 +190,7 @@ fn errors_name_the_field() {
         ("* * * * 1#6", "`1#6` in the weekday field counts weekdays of a month from 1 to 5"),
         ("* * 1#2 * *", "`1#2` in the day of month field is not a value"),
         ("L * * * *", "`L` in the minute field is not a value"),
+        ("* * L,15W * *", "`L,15W` in the day of month field has both `L` and `W`"),
         ("* * W * *", "`W` in the day of month field is not a value"),
         ("0 0 30 2 *", "`0 0 30 2 *` never fires"),
         ("0 0 31 2,4,6,9,11 *", "`0 0 31 2,4,6,9,11 *` never fires"),
@@ -233,6 +234,50 @@ fn serialises_as_its_text() {
     assert_eq!(serde_json::from_str::<CronExpr>(&json).unwrap(), expr);
 }
 
+/// Whether a day is one that the fields name; the slow and obvious way.
+fn plainly_matches(day: chrono::NaiveDate, days: &[String], weekdays: &[String]) -> bool {
+    use chrono::Datelike;
+    let length = u32::from(day.num_days_in_month());
+    let weekday = day.weekday().num_days_from_sunday();
+    let is_working = |number: u32| {
+        let weekday = day.with_day(number).unwrap().weekday().num_days_from_sunday();
+        (1..=5).contains(&weekday)
+    };
+    let by_day = days.iter().any(|item| match item.as_str() {
+        "*" => true,
+        "L" => day.day() == length,
+        "LW" => (1..=length).rev().find(|d| is_working(*d)) == Some(day.day()),
+        item => match item.strip_suffix('W') {
+            None => item.parse() == Ok(day.day()),
+            Some(wanted) => {
+                // The nearest working day of the same month: one day off, or two at the month's ends.
+                let wanted: i64 = wanted.parse().unwrap();
+                let near = [0, -1, 1, -2, 2].into_iter().map(|off| wanted + off);
+                let mut near = near.filter_map(|d| u32::try_from(d).ok());
+                wanted <= i64::from(length)
+                    && near.find(|d| (1..=length).contains(d) && is_working(*d)) == Some(day.day())
+            }
+        },
+    });
+    let by_weekday = weekdays.iter().any(|item| {
+        let named = |text: &str| text.parse::<u32>().unwrap() % 7 == weekday;
+        if item == "*" {
+            true
+        } else if let Some(number) = item.strip_suffix('L') {
+            named(number) && day.day() + 7 > length
+        } else if let Some((number, nth)) = item.split_once('#') {
+            named(number) && nth.parse() == Ok((day.day() - 1) / 7 + 1)
+        } else {
+            named(item)
+        }
+    });
+    match (days[0] == "*", weekdays[0] == "*") {
+        (false, false) => by_day || by_weekday,
+        (true, _) => by_weekday,
+        (false, true) => by_day,
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -244,12 +289,45 @@ proptest! {
 
     #[test]
     fn likely_text_is_parsed_and_searched_without_panic(
-        text in "[0-9*/,?LW#-]{1,4}( [0-9*/,?LW#-]{1,3}){4,6}",
+        text in "[0-9*]{1,2}( [0-9*]){1,2} ([1-9]|3[01]|L|LW|[1-9]W|\\*/[1-9]|1-[1-9],L)( [1-9*]) ([0-7](L|#[1-5])?|[0-7]-[0-7](/[1-7])?|\\*)( 20[23][0-9])?",
         millis: i64,
     ) {
         if let Ok(expr) = CronExpr::parse(&text) {
-            expr.next_after(&TimeZone::UTC, Timestamp::from_millis(millis));
+            let (zone, soon) = (TimeZone::UTC, at("1970-01-01T00:00:00Z"));
+            expr.next_after(&zone, Timestamp::from_millis(millis));
+            let has_year = text.split(' ').count() == 7;
+            prop_assert!(has_year || expr.next_after(&zone, soon).is_some());
         }
+    }
+
+    /// The days that fire are those that a plain reading of the two day fields names.
+    #[test]
+    fn days_agree_with_a_plain_reading(
+        days in prop_oneof![
+            Just(vec!["*".to_owned()]),
+            prop::collection::vec("([1-9]|[12][0-9]|3[01]|L)", 1..4),
+            prop::collection::vec("([1-9]|LW|[1-9]W|[12][0-9]W)", 1..4),
+        ],
+        weekdays in prop_oneof![
+            Just(vec!["*".to_owned()]),
+            prop::collection::vec("[0-7](L|#[1-5])?", 1..4),
+        ],
+    ) {
+        use chrono::NaiveDate;
+        let text = format!("0 0 {} * {}", days.join(","), weekdays.join(","));
+        let Ok(expr) = CronExpr::parse(&text) else { return Ok(()) };
+        let mut fire = at("2027-12-31T23:59:59Z");
+        let mut day = NaiveDate::from_ymd_opt(2028, 1, 1).unwrap();
+        while day < NaiveDate::from_ymd_opt(2029, 1, 1).unwrap() {
+            let midnight = at(&format!("{day}T00:00:00Z"));
+            if plainly_matches(day, &days, &weekdays) {
+                prop_assert_eq!(expr.next_after(&TimeZone::UTC, fire), Some(midnight), "{}", text);
+                fire = midnight;
+            }
+            day = day.succ_opt().unwrap();
+        }
+        let next = expr.next_after(&TimeZone::UTC, fire);
+        prop_assert!(next.is_none_or(|next| next >= at("2029-01-01T00:00:00Z")), "{}", text);
     }
 
     /// Ticks that cover time without a gap see each fire time that is the last of its window, and

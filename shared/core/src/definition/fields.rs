@@ -129,10 +129,19 @@ pub(super) fn wrong_type(
     sink.error(code::WRONG_TYPE, span, message);
 }
 
+/// The message of the TOML reader in this crate's form.
+pub(super) fn toml_reason(error: &toml::de::Error) -> String {
+    let message = error.message();
+    let message = message.strip_suffix(", expected nothing").unwrap_or(message);
+    let mut chars = message.chars();
+    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
+}
+
 fn type_name(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "text",
-        DeValue::Integer(_) | DeValue::Float(_) => "a number",
+        DeValue::Integer(_) => "a number",
+        DeValue::Float(_) => "a number with a decimal point",
         DeValue::Boolean(_) => "true or false",
         DeValue::Datetime(_) => "a date or time",
         DeValue::Array(_) => "an array",

@@ -70,7 +70,7 @@ pub(super) fn read(sink: &mut Sink<'_>) -> Manifest {
     let document = match DeTable::parse(source) {
         Ok(document) => document,
         Err(error) => {
-            sink.error(code::SYNTAX, error.span().unwrap_or(0..0), error.message().to_lowercase());
+            sink.error(code::SYNTAX, error.span().unwrap_or(0..0), fields::toml_reason(&error));
             return Manifest::default();
         }
     };

@@ -148,6 +148,12 @@ fn read_step(sink: &mut Sink<'_>, document: &Document<'_>, index: usize, section
         }
         return;
     }
+    for key in &item.misplaced {
+        let message = format!("the key `{}` stands too deep to belong to the step", key.name);
+        let help =
+            "put it directly under the step; a remark begins with a capital letter".to_owned();
+        sink.error_with_help(code::STRAY_KEY, key.key.clone(), message, help);
+    }
     let number = u32::try_from(count + 1).expect("bounded by STEPS_MAX");
     if item.title.is_empty() {
         let help = "begin it with a bold title: `1. **Check the pump** ...`".to_owned();

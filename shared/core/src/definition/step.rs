@@ -39,6 +39,9 @@ pub(super) const LATER_STEP_KEYS: &[&str] = &[
     "deny-tools",
 ];
 
+/// What may stand around a key in Markdown and is no part of it.
+pub(super) const DECORATION: [char; 4] = ['*', '_', '`', ' '];
+
 const KINDS: &[(&str, StepKind)] = &[
     ("execute", StepKind::Execute),
     ("checkpoint", StepKind::Checkpoint),
@@ -143,8 +146,9 @@ fn report_unknown(sink: &mut Sink<'_>, key: &KeyItem<'_>) {
         return sink.error(code::LATER_STEP_KEY, key.key.clone(), message);
     }
     let message = format!("unknown step key {}", quoted(key.name));
-    let plain = key.name.trim_matches(['*', '_', '`', ' ']);
+    let plain = key.name.trim_end_matches('=').trim_matches(DECORATION);
     let help = match suggest(plain, STEP_KEYS).or_else(|| suggest(plain, LATER_STEP_KEYS)) {
+        Some(probable) if key.name.ends_with('=') => format!("write `{probable}: ...`"),
         Some(probable) => format!("did you mean `{probable}`?"),
         None => {
             format!("its keys are {}; a remark begins with a capital letter", listed(STEP_KEYS))

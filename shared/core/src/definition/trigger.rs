@@ -142,8 +142,7 @@ fn mqtt(sink: &mut Sink<'_>, table: &DeTable<'_>, at: &Range<usize>) -> Option<T
     let topic = required(sink, table, "topic", "an mqtt trigger", at).and_then(|topic| {
         TopicFilter::parse(topic.text)
             .map_err(|error| {
-                let message = format!("{} is not a topic filter: {error}", quoted(topic.text));
-                sink.error(code::BAD_TOPIC, topic.span, message);
+                sink.error(code::BAD_TOPIC, topic.span, error.to_string());
             })
             .ok()
     });
@@ -156,9 +155,8 @@ fn cron(sink: &mut Sink<'_>, table: &DeTable<'_>, at: &Range<usize>) -> Option<T
         required(sink, table, "expression", "a cron trigger", at).and_then(|expression| {
             CronExpr::parse(expression.text)
                 .map_err(|error| {
-                    let message =
-                        format!("{} is not a cron expression: {error}", quoted(expression.text));
-                    sink.error(code::BAD_CRON, expression.span, message);
+                    let help = error.help().map(str::to_owned);
+                    sink.error_with_help(code::BAD_CRON, expression.span, error.to_string(), help);
                 })
                 .ok()
         });
@@ -192,7 +190,13 @@ fn exact_name(sink: &mut Sink<'_>, key: &str, name: Text<'_>) -> Option<String> 
 fn condition(sink: &mut Sink<'_>, table: &DeTable<'_>) -> Option<Condition> {
     let written = fields::text(sink, table, "condition")?;
     match Condition::parse(written.text) {
-        Ok(condition) => Some(condition),
+        Ok(condition) => {
+            if let Some(reason) = condition.never_holds() {
+                let message = "this condition never holds".to_owned();
+                sink.warn(code::NEVER_HOLDS, written.span, message, reason);
+            }
+            Some(condition)
+        }
         Err(error) => {
             let at = literal::locate(sink.source(), written.span, written.text, error.span);
             sink.error_with_help(code::BAD_CONDITION, at, error.message, error.help);

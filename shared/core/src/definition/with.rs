@@ -8,6 +8,7 @@ use toml::de::DeValue;
 
 use super::code;
 use super::diagnostic::Sink;
+use super::fields::toml_reason;
 use super::markdown::KeyItem;
 
 /// The value of a `with` key and its bytes; `None` when it was reported.
@@ -51,7 +52,7 @@ fn parse(text: &str) -> Result<Value, (usize, String)> {
     };
     let toml_at = toml_error.span().map_or(0, |span| span.start);
     if toml_at > json_at + 1 {
-        return Err((floor(text, toml_at), toml_error.message().to_lowercase()));
+        return Err((floor(text, toml_at), toml_reason(&toml_error)));
     }
     let told = json_error.to_string();
     let reason = told.split(" at line ").next().unwrap_or(&told).to_lowercase();

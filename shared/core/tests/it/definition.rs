@@ -13,6 +13,9 @@ use sop_core::id::SopName;
 use sop_core::topic::TopicFilter;
 
 mod corpus;
+mod language;
+mod markdown;
+mod never_panics;
 mod seeds;
 
 fn tests_dir() -> PathBuf {

@@ -17,8 +17,8 @@ pub(super) struct Document<'s> {
 impl<'s> Document<'s> {
     pub(super) fn new(source: &'s str) -> Self {
         let skipped = if source.starts_with(BOM) { BOM.len() } else { 0 };
-        let options = Options::ENABLE_YAML_STYLE_METADATA_BLOCKS;
-        let events: Vec<_> = Parser::new_ext(&source[skipped..], options)
+        // Pure CommonMark: an extension could take lines away from a step.
+        let events: Vec<_> = Parser::new_ext(&source[skipped..], Options::empty())
             .into_offset_iter()
             .map(|(event, range)| (event, range.start + skipped..range.end + skipped))
             .collect();
@@ -50,6 +50,11 @@ impl<'s> Document<'s> {
     pub(super) fn children(&self, index: usize) -> impl Iterator<Item = usize> + '_ {
         let end = self.after[index].saturating_sub(1).max(index);
         self.siblings(index + 1, end)
+    }
+
+    /// The index after the element that starts at `index`.
+    pub(super) fn after(&self, index: usize) -> usize {
+        self.after[index]
     }
 
     fn siblings(&self, from: usize, to: usize) -> impl Iterator<Item = usize> + '_ {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use pulldown_cmark::{CodeBlockKind, Event, Tag};
 
 use super::document::{Document, is_inline};
-use crate::definition::step::{LATER_STEP_KEYS, STEP_KEYS, known_key};
+use crate::definition::step::{DECORATION, LATER_STEP_KEYS, STEP_KEYS, known_key};
 
 /// One numbered item as it is written.
 pub(in crate::definition) struct Item<'s> {
@@ -17,6 +17,8 @@ pub(in crate::definition) struct Item<'s> {
     pub(in crate::definition) title_at: Range<usize>,
     pub(in crate::definition) body: String,
     pub(in crate::definition) keys: Vec<KeyItem<'s>>,
+    /// Keys that stand deeper than directly under the step.
+    pub(in crate::definition) misplaced: Vec<KeyItem<'s>>,
 }
 
 /// One `- key: value` item.
@@ -40,14 +42,38 @@ pub(super) fn read<'s>(document: &Document<'s>, index: usize) -> Option<Item<'s>
     let number = source[range.start..range.start + digits].parse().ok()?;
     let marker = range.start..(range.start + digits + 1).min(range.end);
     let lead = lead(document, index, marker.end..range.end);
-    let mut keys = Vec::new();
+    let (mut keys, mut misplaced) = (Vec::new(), Vec::new());
     for child in document.children(index) {
-        if matches!(document.at(child).0, Event::Start(Tag::List(None))) {
-            keys.extend(document.children(child).filter_map(|item| key_of(document, item)));
+        if !matches!(document.at(child).0, Event::Start(Tag::List(None))) {
+            find_misplaced(document, child, &mut misplaced);
+            continue;
+        }
+        for item in document.children(child) {
+            match key_of(document, item) {
+                Some(key) => keys.push(key),
+                None => find_misplaced(document, item, &mut misplaced),
+            }
         }
     }
     let body = body(source, &marker, lead.end..range.end, lead.is_bold, &keys);
-    Some(Item { number, marker, title: lead.title, title_at: lead.title_at, body, keys })
+    Some(Item { number, marker, title: lead.title, title_at: lead.title_at, body, keys, misplaced })
+}
+
+/// Collects the keys in the bullet lists inside an element, but not in quotations.
+#[expect(clippy::wildcard_enum_match_arm, reason = "only lists and quotations matter here")]
+fn find_misplaced<'s>(document: &Document<'s>, root: usize, found: &mut Vec<KeyItem<'s>>) {
+    let mut at = root;
+    while at < document.after(root) {
+        match document.at(at).0 {
+            Event::Start(Tag::BlockQuote(_)) => at = document.after(at),
+            Event::Start(Tag::List(None)) => {
+                let keys = document.children(at).filter_map(|item| key_of(document, item));
+                found.extend(keys.filter(|key| STEP_KEYS.contains(&key.name)));
+                at += 1;
+            }
+            _ => at += 1,
+        }
+    }
 }
 
 struct Lead {
@@ -118,11 +144,19 @@ pub(super) fn key_of<'s>(document: &Document<'s>, index: usize) -> Option<KeyIte
     Some(KeyItem { name: name.trim_end(), key, value, fence, extra, whole })
 }
 
+/// Where to stop looking for the colon of a key.
+const KEY_CHARS_MAX: usize = 80;
+
 /// What stands before the colon, if it is a key or was surely meant for one.
 fn key_name(text: &str) -> Option<&str> {
     let line = text.lines().next()?;
-    let colon = line.find(':')?;
-    let (name, after) = (&line[..colon], &line[colon + 1..]);
+    let line = &line[..line.char_indices().nth(KEY_CHARS_MAX).map_or(line.len(), |(cut, _)| cut)];
+    let separator = line.find([':', '='])?;
+    let (name, after) = (&line[..separator], &line[separator + 1..]);
+    if line[separator..].starts_with('=') {
+        // With the sign it is no key's name, so it is reported.
+        return STEP_KEYS.contains(&name.trim_end()).then_some(&line[..=separator]);
+    }
     let is_word = name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b));
     if is_word {
@@ -131,11 +165,12 @@ fn key_name(text: &str) -> Option<&str> {
         return (ends_word || known_key(name)).then_some(name);
     }
     // A gate must not be lost to a capital letter or to bold type.
-    let folded = name.trim_matches(['*', '_', '`', ' ']).to_ascii_lowercase().replace(' ', "_");
-    let meant = STEP_KEYS.iter().chain(LATER_STEP_KEYS).any(|key| {
-        *key == folded && (key.contains('_') || name.trim() == name.trim().to_ascii_lowercase())
+    let folded = name.trim_matches(DECORATION).to_ascii_lowercase().replace([' ', '-'], "_");
+    let is_later = LATER_STEP_KEYS.iter().any(|key| {
+        // One word with a capital letter, such as `Next: ...`, is how prose begins too.
+        key.replace('-', "_") == folded && (folded.contains('_') || name.trim_end() == *key)
     });
-    meant.then_some(name)
+    (STEP_KEYS.contains(&folded.as_str()) || is_later).then_some(name)
 }
 
 fn unquoted(source: &str, range: Range<usize>) -> Range<usize> {

@@ -12,7 +12,6 @@ fn each_wrong_definition_gets_one_precise_diagnostic() {
 }
 
 #[test]
-#[ignore = "needs the real parsers of conditions, topic filters and schedules"]
 fn each_wrong_part_gets_one_precise_diagnostic() {
     one_diagnostic_each(&directories(&tests_dir().join("wrong-in-parts")));
 }
@@ -109,5 +108,44 @@ fn the_examples_on_the_pages_do_what_the_pages_say() {
                 assert_eq!(found, expected, "{}: {example}", row.code);
             }
         }
+    }
+}
+
+#[test]
+fn odd_shapes_of_the_manifest_are_one_error_each() {
+    let cases = [
+        ("", "SOP0004", (1, 1)),
+        ("# only a remark\n", "SOP0004", (1, 1)),
+        ("sop = 1", "SOP0103", (1, 7)),
+        ("[[sop]]\nname = \"x\"\n", "SOP0103", (1, 1)),
+        ("[sop.name]\na = 1\n", "SOP0103", (1, 1)),
+        ("[sop]\nname.first = \"x\"\n", "SOP0103", (2, 1)),
+        ("triggers = [1]\n[sop]\nname = \"x\"\n", "SOP0103", (1, 13)),
+        ("\u{feff}[sop]\nname = 1\n", "SOP0103", (2, 8)),
+        ("\u{feff}name = 1\n", "SOP0004", (1, 1)),
+        ("[sop]\r\nname = \"x\"\r\npriority = \"hi\"\r\n", "SOP0104", (3, 12)),
+        ("[sop]\nname = \"x\"\ncooldown_secs = 1.5\n", "SOP0103", (3, 17)),
+        ("[sop]\nname = \"x\"\ncooldown_secs = 99999999999999999999999999\n", "SOP0105", (3, 17)),
+        ("[sop]\nname = \"x\"\n[[triggers]]\n", "SOP0204", (3, 1)),
+        ("triggers = [{ type = \"manul\" }]\n[sop]\nname = \"x\"\n", "SOP0201", (1, 22)),
+    ];
+    for (toml, code, place) in cases {
+        let parsed = parse(toml, "## Steps\n1. Look\n");
+        let found: Vec<_> = parsed
+            .diagnostics
+            .iter()
+            .map(|found| (found.code, (found.line, found.column)))
+            .collect();
+        assert_eq!(found, [(code, place)], "{toml:?}");
+    }
+}
+
+#[test]
+fn a_stored_definition_reads_back_the_same() {
+    for directory in directories(&repo_dir().join("sops")) {
+        let sop = definition::parse(&load(&directory, "x")).definition.unwrap();
+        let back: Definition = serde_json::from_str(&sop.to_json()).unwrap();
+        assert_eq!(back.digest(), sop.digest());
+        assert_eq!(back, sop);
     }
 }

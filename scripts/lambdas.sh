@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Builds the Lambda binaries for arm64 or x86_64 into target/lambda/<name>/bootstrap.
+set -euo pipefail
+case ${1:-arm64} in
+  arm64) flag=--arm64 ;;
+  x86_64) flag=--x86-64 ;;
+  *) echo "SOP_ARCH is arm64 or x86_64, not '$1'" >&2; exit 2 ;;
+esac
+packages=()
+for name in webhook mqtt cron peripheral dispatcher executor api; do packages+=(-p "sopwith-$name"); done
+exec cargo lambda build --profile lambda "$flag" "${packages[@]}"

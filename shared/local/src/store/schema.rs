@@ -1,0 +1,152 @@
+//! The tables.
+
+use std::path::Path;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::store::error::OpenError;
+
+/// Marks a file as ours: "SOPW".
+const APPLICATION_ID: i64 = 0x534f_5057;
+
+/// The newest format that this build reads and writes.
+const FORMAT: i64 = 1;
+
+/// Pages that the write-ahead log holds before it is folded into the file.
+const WAL_PAGES: u32 = 4_000;
+
+/// Statements that a connection keeps ready: more than the store has.
+const STATEMENTS: usize = 64;
+
+/// Format 1. Tables whose rows may be long have a rowid, so that keys stay dense in their index.
+const TABLES: &str = "
+CREATE TABLE entry (
+    run TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    input TEXT NOT NULL,
+    hash TEXT NOT NULL,
+    body TEXT NOT NULL,
+    UNIQUE (run, seq)
+) STRICT;
+CREATE TABLE counter (
+    tenant TEXT NOT NULL,
+    sop TEXT NOT NULL,
+    active INTEGER NOT NULL CHECK (active >= 0),
+    waiting INTEGER NOT NULL CHECK (waiting >= 0),
+    completed_at INTEGER,
+    PRIMARY KEY (tenant, sop)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE content (
+    kind TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    text TEXT NOT NULL,
+    UNIQUE (kind, digest)
+) STRICT;
+CREATE TABLE head (
+    run TEXT NOT NULL UNIQUE,
+    tenant TEXT NOT NULL,
+    sop TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    attention TEXT NOT NULL,
+    at INTEGER,
+    head TEXT NOT NULL
+) STRICT;
+CREATE INDEX head_runs ON head (tenant, run);
+CREATE INDEX head_due ON head (tenant, at, run) WHERE attention = 'due';
+CREATE INDEX head_inbox ON head (tenant, at, run) WHERE attention = 'inbox';
+CREATE INDEX head_queue ON head (tenant, sop, at, run) WHERE attention = 'queue';
+CREATE TABLE catalog (
+    tenant TEXT NOT NULL PRIMARY KEY,
+    version INTEGER NOT NULL,
+    snapshot TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE log (
+    tenant TEXT NOT NULL,
+    time INTEGER NOT NULL,
+    event TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    line TEXT NOT NULL,
+    UNIQUE (tenant, time, event)
+) STRICT;
+CREATE INDEX log_expired ON log (expires_at);
+CREATE TABLE claim (
+    tenant TEXT NOT NULL,
+    key TEXT NOT NULL,
+    record TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    UNIQUE (tenant, key)
+) STRICT;
+CREATE INDEX claim_expired ON claim (expires_at);
+CREATE TABLE token (
+    hash TEXT NOT NULL PRIMARY KEY,
+    token TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE pairing (
+    tenant TEXT NOT NULL PRIMARY KEY,
+    version INTEGER NOT NULL,
+    pairing TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE cron (
+    tenant TEXT NOT NULL PRIMARY KEY,
+    last_check INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE message (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    queue TEXT NOT NULL,
+    visible_at INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    held INTEGER NOT NULL,
+    body TEXT NOT NULL
+) STRICT;
+CREATE INDEX message_visible ON message (queue, visible_at);
+CREATE TABLE dead_letter (
+    id INTEGER PRIMARY KEY,
+    queue TEXT NOT NULL,
+    died_at INTEGER NOT NULL,
+    body TEXT NOT NULL
+) STRICT;
+CREATE INDEX dead_letter_queue ON dead_letter (queue);
+";
+
+/// Makes sure that the file at `path` is a store of this format, making one of an empty file.
+///
+/// A file that is something else is left as it is.
+pub(super) fn prepare(path: &Path, connection: &mut Connection) -> Result<(), OpenError> {
+    let refused = |source| OpenError::sqlite(path, source);
+    let number = |sql: &str| connection.query_one(sql, [], |row| row.get::<_, i64>(0));
+    let application = number("PRAGMA application_id").map_err(refused)?;
+    let format = number("PRAGMA user_version").map_err(refused)?;
+    let things = number("SELECT count(*) FROM sqlite_schema").map_err(refused)?;
+    match (application, format) {
+        (0, 0) if things == 0 => create(connection).map_err(refused),
+        (APPLICATION_ID, FORMAT) => Ok(()),
+        (APPLICATION_ID, found) if found > FORMAT => {
+            Err(OpenError::Newer { path: path.into(), found, newest: FORMAT })
+        }
+        (_, _) => Err(OpenError::Foreign { path: path.into() }),
+    }
+}
+
+fn create(connection: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", FORMAT)?;
+    transaction.execute_batch(TABLES)?;
+    transaction.commit()
+}
+
+/// Sets a connection up: durable commits, a small cache, statements kept ready.
+pub(super) fn tune(connection: &Connection, cache_kib: u32) -> rusqlite::Result<()> {
+    if !connection.is_readonly("main")? {
+        connection.query_one("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0))?;
+        connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
+    }
+    // FULL: a commit is an fsync of the write-ahead log.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "cache_size", -i64::from(cache_kib))?;
+    connection.pragma_update(None, "mmap_size", 0)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(())
+}

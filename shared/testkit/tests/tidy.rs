@@ -1,0 +1,146 @@
+//! The house's rules that a compiler does not check: arrows between rooms, no unused dependency, sizes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Room → rooms it may depend on. What is not named here may not be an arrow.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("sop-core", &[]),
+    ("sop-runtime", &["sop-core"]),
+    ("sop-aws", &["sop-core", "sop-runtime"]),
+    ("sop-capability", &["sop-core", "sop-runtime"]),
+    ("sop-http", &["sop-core", "sop-runtime"]),
+    ("sop-local", &["sop-core", "sop-runtime"]),
+    ("sop-testkit", &["sop-core", "sop-runtime"]),
+    ("sop-emulator", &[]),
+    ("sopwith-mqtt", &["sop-core", "sop-runtime", "sop-aws"]),
+    ("sopwith-peripheral", &["sop-core", "sop-runtime", "sop-aws"]),
+    ("sopwith-cron", &["sop-core", "sop-runtime", "sop-aws"]),
+    ("sopwith-dispatcher", &["sop-core", "sop-runtime", "sop-aws"]),
+    ("sopwith-executor", &["sop-core", "sop-runtime", "sop-aws", "sop-capability"]),
+    ("sopwith-webhook", &["sop-core", "sop-runtime", "sop-aws", "sop-http"]),
+    ("sopwith-api", &["sop-core", "sop-runtime", "sop-aws", "sop-http"]),
+    ("sop-cli", &["sop-core", "sop-runtime", "sop-local", "sop-http", "sop-capability"]),
+    ("integration-tests", &["sop-core", "sop-runtime", "sop-aws", "sop-emulator"]),
+];
+
+/// Rooms that tests, and only tests, may use from anywhere.
+const TEST_ROOMS: &[&str] = &["sop-testkit", "sop-emulator", "sop-local"];
+
+/// Lines of a source file, its tests not counted, at which somebody has to look again.
+const FILE_LINES_MAX: usize = 600;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .expect("the workspace is there")
+}
+
+fn packages() -> Vec<Value> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version=1", "--no-deps", "--offline"])
+        .current_dir(root())
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("metadata is JSON");
+    metadata["packages"].as_array().expect("packages").clone()
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key].as_str().unwrap_or_default()
+}
+
+#[test]
+fn rooms_depend_only_along_the_arrows() {
+    let arrows: BTreeMap<&str, BTreeSet<&str>> =
+        ARROWS.iter().map(|(room, to)| (*room, to.iter().copied().collect())).collect();
+    for package in packages() {
+        let name = text(&package, "name");
+        let Some(allowed) = arrows.get(name) else {
+            panic!("`{name}` is a room without arrows: name it in ARROWS and in ARCHITECTURE.md");
+        };
+        for dependency in package["dependencies"].as_array().expect("dependencies") {
+            let to = text(dependency, "name");
+            if !arrows.contains_key(to) {
+                continue;
+            }
+            let is_test = text(dependency, "kind") == "dev";
+            assert!(
+                allowed.contains(to)
+                    || is_test && (TEST_ROOMS.contains(&to) || allowed.contains(to)),
+                "`{name}` may not depend on `{to}`"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_dependency_is_used() {
+    for package in packages() {
+        let name = text(&package, "name");
+        let manifest = PathBuf::from(text(&package, "manifest_path"));
+        let folder = manifest.parent().expect("a manifest is in a folder");
+        let mut source = String::new();
+        for path in rust_files(folder) {
+            source.push_str(&std::fs::read_to_string(path).expect("a source file"));
+        }
+        for dependency in package["dependencies"].as_array().expect("dependencies") {
+            let to = dependency["rename"].as_str().unwrap_or_else(|| text(dependency, "name"));
+            let ident = to.replace('-', "_");
+            // Named in features only: they choose what another crate links.
+            let for_features = matches!(ident.as_str(), "rustls" | "webpki_roots");
+            assert!(
+                source.contains(&ident) || for_features,
+                "`{name}` does not use its dependency `{to}`"
+            );
+        }
+    }
+}
+
+#[test]
+fn files_are_short_and_there_is_no_mod_rs() {
+    for path in rust_files(&root()) {
+        let shown = path.strip_prefix(root()).expect("below the root").display().to_string();
+        assert!(!shown.ends_with("/mod.rs"), "{shown}: write `foo.rs` beside `foo/`");
+        if shown.contains("/tests") {
+            continue;
+        }
+        let source = std::fs::read_to_string(&path).expect("a source file");
+        let lines = source.split("\n#[cfg(test)]").next().unwrap_or_default().lines().count();
+        assert!(lines <= FILE_LINES_MAX, "{shown} has {lines} lines: look again");
+    }
+}
+
+#[test]
+fn every_library_file_says_what_it_is_for() {
+    for path in rust_files(&root().join("shared")) {
+        let source = std::fs::read_to_string(&path).expect("a source file");
+        assert!(
+            source.trim_start().starts_with("//!"),
+            "{} does not begin with a module doc",
+            path.display()
+        );
+    }
+}
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut open = vec![folder.to_path_buf()];
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(&folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if path.is_dir() && !matches!(name.as_str(), "target" | ".git" | "node_modules") {
+                open.push(path);
+            } else if name.ends_with(".rs") {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
