@@ -34,7 +34,10 @@ const TEST_ROOMS: &[&str] = &["sop-testkit", "sop-emulator", "sop-local"];
 const FILE_LINES_MAX: usize = 600;
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the workspace is there")
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .expect("the workspace is there")
 }
 
 fn packages() -> Vec<Value> {
@@ -68,7 +71,8 @@ fn rooms_depend_only_along_the_arrows() {
             }
             let is_test = text(dependency, "kind") == "dev";
             assert!(
-                allowed.contains(to) || is_test && (TEST_ROOMS.contains(&to) || allowed.contains(to)),
+                allowed.contains(to)
+                    || is_test && (TEST_ROOMS.contains(&to) || allowed.contains(to)),
                 "`{name}` may not depend on `{to}`"
             );
         }

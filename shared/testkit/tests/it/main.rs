@@ -1,5 +1,7 @@
 //! Memory, and memory behind a fuse that holds, pass the conformance suites.
 
+mod crashes;
+
 use sop_runtime::port::{Consumer, Message, Queue, QueueName};
 use sop_testkit::conformance::{queue_suite, store_suite};
 use sop_testkit::memory::RECEIVES_MAX;
