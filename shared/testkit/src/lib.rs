@@ -7,6 +7,8 @@ pub mod conformance;
 pub mod failing;
 pub mod ids;
 pub mod memory;
+pub mod scenario;
+pub mod world;
 
 mod clock;
 mod patience;
@@ -15,3 +17,4 @@ pub use clock::{ManualClock, SystemClock};
 pub use failing::{Failing, Fuse, Moment};
 pub use memory::Memory;
 pub use patience::{Passage, RealTime, eventually};
+pub use world::{Mischief, World};

@@ -1,7 +1,10 @@
-//! Acting on what was written: the head, then what is outstanding. Level-triggered: it follows from the
-//! state, so doing it again after a crash does what was left undone.
+//! Acting on what was written: what is outstanding is sent, then the head is brought up to date.
+//! Level-triggered: it follows from the state, so doing it again after a crash does what was left undone.
+//!
+//! INVARIANT: the head is written last, so a head made from an entry proves that what the entry asks for
+//! was sent. An input that comes again is told by it from one whose process died, and repeats nothing.
 
-use futures_util::future::try_join3;
+use futures_util::future::try_join;
 use sop_core::Timestamp;
 use sop_core::definition::Definition;
 use sop_core::engine::{Effect, Head, Input, Run, State, Transition, outstanding};
@@ -11,7 +14,7 @@ use sop_core::limits::DELAY_SECS_MAX;
 
 use crate::envelope::Body;
 use crate::flow::{FlowError, Host};
-use crate::port::{Clock, Heads, Journal, Message, Queue, QueueName};
+use crate::port::{Clock, Heads, Journal, Message, Queue, QueueName, random};
 
 /// What is acted on.
 #[derive(Debug)]
@@ -23,14 +26,19 @@ pub(super) enum Moved<'a> {
         /// The transition.
         transition: &'a Transition,
     },
-    /// An entry that was there: whether it was acted on is not known.
+    /// An entry that was there: its head tells whether it was acted on.
     Before {
+        /// The entry.
+        entry: &'a Entry,
+    },
+    /// An entry whose timer came before its time: it is set again.
+    Early {
         /// The entry.
         entry: &'a Entry,
     },
 }
 
-/// Projects the head if it changed, and sends what is outstanding.
+/// Sends what is outstanding, and projects the head if it changed.
 pub(super) async fn act<S, Q, C>(
     host: &Host<S, Q, C>,
     sop: &Definition,
@@ -41,7 +49,7 @@ where
     Q: Queue,
     C: Clock,
 {
-    let (entry, project, look_at_queue) = match &moved {
+    let (entry, out, look_at_queue) = match &moved {
         Moved::New { before, transition } => {
             let entry = &transition.entry;
             let head = Head::of(&entry.after, entry.seq, entry.at);
@@ -49,21 +57,23 @@ where
                 before.is_none_or(|(run, seq)| head.differs(&Head::of(run, seq, entry.at)));
             let freed = transition.slot.as_ref().is_some_and(|slot| slot.active < 0);
             let queues = matches!(entry.after.state, State::Queued { .. });
-            (entry, changed, freed || queues)
+            (entry, Out { send: true, project: changed }, freed || queues)
         }
-        Moved::Before { entry } => (*entry, true, true),
+        Moved::Before { entry } => {
+            let left_undone = is_behind(host, entry).await?;
+            (*entry, Out { send: left_undone, project: left_undone }, true)
+        }
+        Moved::Early { entry } => (*entry, Out { send: true, project: false }, false),
     };
     let (effects, wakes, admit) = messages(host, sop, entry);
-    let head = Head::of(&entry.after, entry.seq, entry.at);
-    let project = async {
-        if project {
-            host.store.project(&head).await?;
-        }
-        Ok(())
-    };
-    let send_effects = send(host, QueueName::Effects, &effects);
-    let send_wakes = send(host, QueueName::Events, &wakes);
-    try_join3(project, send_effects, send_wakes).await?;
+    if out.send {
+        let send_effects = send(host, QueueName::Effects, &effects);
+        let send_wakes = send(host, QueueName::Events, &wakes);
+        try_join(send_effects, send_wakes).await?;
+    }
+    if out.project {
+        host.store.project(&Head::of(&entry.after, entry.seq, entry.at)).await?;
+    }
     match admit {
         // After the head: a run that queues must be found in the queue.
         Some((tenant, sop_name)) if look_at_queue => {
@@ -71,6 +81,37 @@ where
         }
         Some(_) | None => Ok(()),
     }
+}
+
+/// What has to go out.
+struct Out {
+    send: bool,
+    project: bool,
+}
+
+/// Whether the head of `entry`'s run is older than `entry`: whoever appended it died before acting on
+/// it, or has not got there yet.
+async fn is_behind<S: Heads, Q, C>(host: &Host<S, Q, C>, entry: &Entry) -> Result<bool, FlowError> {
+    let head = host.store.head(&entry.after.identity.id).await?;
+    Ok(head.is_none_or(|head| head.seq < entry.seq))
+}
+
+/// Acts on `entry`, the newest of its run, if nobody has; unlike [`Moved::Before`] it asks no other run
+/// otherwise.
+pub(super) async fn mend<S, Q, C>(
+    host: &Host<S, Q, C>,
+    sop: &Definition,
+    entry: &Entry,
+) -> Result<(), FlowError>
+where
+    S: Journal + Heads,
+    Q: Queue,
+    C: Clock,
+{
+    if is_behind(host, entry).await? {
+        act(host, sop, Moved::Before { entry }).await?;
+    }
+    Ok(())
 }
 
 type Messages = (Vec<Message>, Vec<Message>, Option<(Tenant, SopName)>);
@@ -139,11 +180,12 @@ where
         return Ok(());
     }
     let runs = host.store.queued(tenant, sop, free.min(counters.waiting as usize)).await?;
-    let now = host.now();
     let asks: Vec<Message> = runs
         .into_iter()
         .map(|run| {
-            let id = Input::Admit.system_id(u64::try_from(now.as_millis()).unwrap_or(0));
+            // Each ask has an id of its own: of two that ask the same run, the second must hear that
+            // the run is not queued, and pass its slot on.
+            let id = Input::Admit.system_id(u64::from_be_bytes(random()));
             Body::Input { run, id, by: "admission".to_owned(), input: Input::Admit }
                 .into_message(delay_secs)
         })

@@ -7,7 +7,7 @@ use sop_core::engine::{self, Cause, Input, Refusal, Run, Transition};
 use sop_core::id::{Digest, InputId, RunId};
 use sop_core::journal::{Entry, Sealed};
 
-use crate::flow::act::{Moved, act, admit_next};
+use crate::flow::act::{Moved, act, admit_next, mend};
 use crate::flow::{FlowError, Host};
 use crate::port::{Append, Catalog, Clock, Heads, Journal, Queue};
 
@@ -50,8 +50,10 @@ where
             return Ok(Advanced::Duplicate(Box::new(at.entry)));
         }
         if let Some(done) = once(host, &at, id, by, input).await? {
-            if matches!((&done, input), (Advanced::Refused(Refusal::NotQueued), Input::Admit)) {
-                // Two that returned their slots at once both asked this run: the other slot is free.
+            if let (Input::Admit, Advanced::Refused(_)) = (input, &done) {
+                // The run is in the queue by a head that is behind, or two that returned their slots at
+                // once both asked it: then the other slot is free.
+                mend(host, &at.sop, &at.entry).await?;
                 let identity = &at.run().identity;
                 let max = at.sop.max_concurrent;
                 admit_next(host, &identity.tenant, &identity.sop, max, 1).await?;
@@ -156,8 +158,8 @@ where
     }
     match advance(host, run, &id, "clock", &Input::Wake).await? {
         Advanced::Refused(Refusal::TooEarly { .. }) if set_by.is_some() => {
-            // The clock of the queue is ahead of ours: set the timer again.
-            act(host, &at.sop, Moved::Before { entry: &at.entry }).await
+            // The clock of the queue is ahead of ours.
+            act(host, &at.sop, Moved::Early { entry: &at.entry }).await
         }
         Advanced::Refused(_) if set_by.is_none() => {
             act(host, &at.sop, Moved::Before { entry: &at.entry }).await

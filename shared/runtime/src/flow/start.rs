@@ -69,7 +69,7 @@ where
                 return Ok(Started::Run { run, queued });
             }
             Append::Duplicate(_) | Append::Conflict => {
-                heal(host, sop, &run).await?;
+                heal(host, &run).await?;
                 return Ok(Started::Run { run, queued: false });
             }
             Append::Full if !queued => queued = true,
@@ -79,8 +79,9 @@ where
     }
 }
 
-/// The run exists: if nobody has moved it since its start, what the start asks for is sent again.
-async fn heal<S, Q, C>(host: &Host<S, Q, C>, sop: &Definition, run: &RunId) -> Result<(), FlowError>
+/// The run exists: if nobody has moved it since its start, what the start asks for is sent unless it
+/// was. The run goes by the definition it started with, whatever is active now.
+async fn heal<S, Q, C>(host: &Host<S, Q, C>, run: &RunId) -> Result<(), FlowError>
 where
     S: Journal + Heads + Catalog,
     Q: Queue,
@@ -88,7 +89,9 @@ where
 {
     match host.store.latest(run).await? {
         Some(sealed) if sealed.seq == 0 => {
-            act(host, sop, Moved::Before { entry: &sealed.open()? }).await
+            let entry = sealed.open()?;
+            let sop = host.definition(&entry.after.identity.definition).await?;
+            act(host, &sop, Moved::Before { entry: &entry }).await
         }
         Some(_) | None => Ok(()),
     }

@@ -1,5 +1,7 @@
 //! Memory, and memory behind a fuse that holds, pass the conformance suites.
 
+mod crashes;
+
 use sop_core::engine::{Attention, Head};
 use sop_core::journal::Sealed;
 use sop_runtime::port::{Append, Consumer, Heads, Journal, Message, PortError, Queue, QueueName};

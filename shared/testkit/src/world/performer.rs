@@ -1,0 +1,61 @@
+//! Who carries out built-ins in a world: it does nothing, and keeps a list.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::{Value, json};
+use sop_core::engine::EffectKey;
+use sop_runtime::flow::{Call, Perform};
+
+/// Does every call at once and remembers it; clones share the list.
+#[derive(Debug, Clone, Default)]
+pub struct Performer(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    calls: BTreeMap<EffectKey, Vec<Call>>,
+    active: u32,
+    active_max: u32,
+}
+
+impl Performer {
+    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// How often each try of each step was carried out.
+    pub fn counts(&self) -> BTreeMap<EffectKey, usize> {
+        self.with(|state| {
+            state.calls.iter().map(|(key, calls)| (key.clone(), calls.len())).collect()
+        })
+    }
+
+    /// The calls with `key`.
+    pub fn calls(&self, key: &EffectKey) -> Vec<Call> {
+        self.with(|state| state.calls.get(key).cloned().unwrap_or_default())
+    }
+
+    /// The most calls that were ever under way at once.
+    pub fn active_max(&self) -> u32 {
+        self.with(|state| state.active_max)
+    }
+}
+
+impl Perform for Performer {
+    async fn perform(&self, call: &Call) -> Result<Value, String> {
+        self.with(|state| {
+            state.calls.entry(call.key.clone()).or_default().push(call.clone());
+            state.active += 1;
+            state.active_max = state.active_max.max(state.active);
+        });
+        // Others may run meanwhile.
+        for _ in 0..3 {
+            tokio::task::yield_now().await;
+        }
+        self.with(|state| state.active -= 1);
+        match call.with.get("fail") {
+            Some(reason) => Err(reason.to_string()),
+            None => Ok(json!({ "done": call.key.step })),
+        }
+    }
+}
