@@ -3,6 +3,7 @@
 mod audit;
 mod cli;
 mod client;
+mod kill;
 mod offline;
 mod pairing;
 mod stub;
