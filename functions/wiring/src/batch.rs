@@ -50,7 +50,7 @@ pub struct Failure {
     pub item_identifier: String,
 }
 
-/// Carries out each message of `batch` with `carry_out`, [`AT_ONCE_MAX`] at a time.
+/// Carries out each message of `batch` with `carry_out`, ten at a time.
 ///
 /// Each runs as a task of its own, so that a panic is that message's failure only.
 pub async fn each<F, T>(batch: Batch, carry_out: F) -> Answer

@@ -144,7 +144,7 @@ mod tests {
 
     use super::*;
 
-    fn uplink(fields: Value) -> Uplink {
+    fn uplink(fields: &Value) -> Uplink {
         let mut message = json!({ "topic": "plant/7" });
         for (name, value) in fields.as_object().unwrap() {
             message[name] = value.clone();
@@ -165,31 +165,31 @@ mod tests {
             (json!({ "payload": null }), Data::Empty),
             (json!({}), Data::Empty),
         ] {
-            assert_eq!(uplink(fields.clone()).data().unwrap(), data, "{fields}");
+            assert_eq!(uplink(&fields).data().unwrap(), data, "{fields}");
         }
     }
 
     #[test]
     fn what_no_repetition_mends_is_dropped() {
-        let wrong = uplink(json!({ "payload_base64": "%" })).data();
+        let wrong = uplink(&json!({ "payload_base64": "%" })).data();
         assert!(matches!(wrong, Err(Dropped::NotBase64)));
         let large = "a".repeat(300_000) + "!";
-        let large = uplink(json!({ "payload": large })).data();
+        let large = uplink(&json!({ "payload": large })).data();
         assert!(matches!(large, Err(Dropped::Payload(Rejected::TooLarge { bytes: 300_001 }))));
     }
 
     #[test]
     fn the_id_stays_the_same_when_called_again() {
-        assert_eq!(uplink(json!({ "id": "u-1" })).id("r-1"), "u-1");
-        assert_eq!(uplink(json!({})).id("r-1"), "r-1");
+        assert_eq!(uplink(&json!({ "id": "u-1" })).id("r-1"), "u-1");
+        assert_eq!(uplink(&json!({})).id("r-1"), "r-1");
     }
 
     #[test]
     fn time_and_client_are_kept_when_they_are_known() {
-        let known = uplink(json!({ "time": 1_772_352_000_123_i64, "client": "pump-7" }));
+        let known = uplink(&json!({ "time": 1_772_352_000_123_i64, "client": "pump-7" }));
         assert_eq!(known.time(), Some(Timestamp::from_millis(1_772_352_000_123)));
         assert_eq!(known.client().as_deref(), Some("pump-7"));
-        let unknown = uplink(json!({ "time": "now", "client": "n/a" }));
+        let unknown = uplink(&json!({ "time": "now", "client": "n/a" }));
         assert_eq!((unknown.time(), unknown.client()), (None, None));
     }
 }

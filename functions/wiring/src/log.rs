@@ -54,7 +54,6 @@ impl fmt::Debug for Failed {
 impl Error for Failed {}
 
 /// `error`, for the runtime, which logs it.
-#[expect(clippy::needless_pass_by_value, reason = "what `map_err` takes")]
 pub fn failed(error: impl Error) -> Failed {
     Failed(chain(&error))
 }
