@@ -57,11 +57,12 @@ pub(crate) async fn say(
 ) -> Result<Exit> {
     let ask = Ask::post(path).text(Some(body)).once(fresh_key()?);
     let answer: Value = client.send(ask).await?;
+    // A host may answer with the run, or with an object that holds it and has room for more.
+    let value = answer.get("run").filter(|run| run.is_object()).unwrap_or(&answer);
     if context.is_json() {
-        context.screen.json(&answer)?;
+        context.screen.json(value)?;
     } else {
-        // Some hosts wrap the run, so that more can stand beside it.
-        let run: Run = read(answer.get("run").filter(|run| run.is_object()).unwrap_or(&answer))?;
+        let run: Run = read(value)?;
         progress::print(context, &run)?;
     }
     Ok(Exit::Ok)

@@ -6,6 +6,7 @@ use serde_json::Value;
 use sop_core::RunId;
 
 use crate::client::{Ask, Client, read};
+use crate::render::printable;
 use crate::wire::{Head, Run};
 
 /// Characters that the beginning of a run's id has at least.
@@ -92,7 +93,12 @@ pub(crate) async fn run_id(client: &Client, given: &str) -> Result<RunId> {
             let list: Vec<String> = several
                 .iter()
                 .take(5)
-                .map(|(_, head)| format!("\n  {}  {}  {}", head.run, head.sop, head.status))
+                .map(|(_, head)| {
+                    format!(
+                        "\n  {}",
+                        printable(&format!("{}  {}  {}", head.run, head.sop, head.status))
+                    )
+                })
                 .collect();
             let more = if several.len() > 5 { "\n  …" } else { "" };
             bail!("more than one run begins with `{given}`: give more of it{}{more}", list.concat())

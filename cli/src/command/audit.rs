@@ -91,6 +91,9 @@ pub(crate) async fn run(args: &Args, context: &mut Context) -> Result<Exit> {
 
 async fn verify_all(client: &Client, context: &mut Context) -> Result<Exit> {
     let heads = resolve::heads(client, &["api", "runs"], RUNS_MAX, |_| true).await?;
+    if heads.len() == RUNS_MAX {
+        eprintln!("note: only the newest {RUNS_MAX} runs are looked at");
+    }
     let mut reports = Vec::new();
     for (_, head) in &heads {
         let run = RunId::parse(&head.run)?;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::cli::{Place, Said};
-use crate::stub::{Stub, problem};
+use crate::stub::{NO_ANSWER, Stub, problem};
 
 const RUN: &str = "01jabcdefg0123456789abcdef";
 
@@ -132,7 +132,9 @@ fn people_answer_at_the_open_gate_and_the_waiting_step() {
     for (stands, args, path, body) in cases {
         let stub = Stub::routes(vec![
             ("GET /api/runs/01j", 200, stands.clone()),
-            ("POST /api/", 200, run("running", &json!({}))),
+            ("POST /api/runs/", 200, run("running", &json!({}))),
+            // A run may come alone or inside an object.
+            ("POST /api/gates/", 200, json!({ "run": run("running", &json!({})) })),
         ]);
         let said = ask(&stub, args);
         assert_eq!(said.code, 0, "{said:?}");
@@ -279,8 +281,7 @@ fn events_tell_each_verdict_with_its_reason() {
     });
     let mut matched = event.clone();
     matched["outcome"] = json!("matched");
-    let stub =
-        Stub::routes(vec![("GET /api/events", 200, json!({ "events": [event.clone(), matched] }))]);
+    let stub = Stub::routes(vec![("GET /api/events", 200, json!({ "events": [event, matched] }))]);
     let said = ask(&stub, &["events", "--unmatched", "--since", "2026-01-01T00:00:00Z"]);
     insta::assert_snapshot!("events", said.all());
     assert_eq!(stub.lines(), ["GET /api/events?since=2026-01-01T00%3A00%3A00.000Z&limit=100"]);
@@ -337,4 +338,28 @@ fn remote_lists_and_definitions_come_from_the_host() {
     ] });
     let stub = Stub::routes(vec![("GET /api/sops", 200, list)]);
     insta::assert_snapshot!("remote", ask(&stub, &["list", "--remote"]).all());
+}
+
+#[test]
+fn a_lost_answer_is_asked_for_again_only_where_that_is_the_same_request() {
+    let lost_once = || {
+        let asked = std::sync::atomic::AtomicUsize::new(0);
+        Stub::start(move |request| {
+            let is_first = asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 0;
+            let answer = if request.line.contains("/api/events") {
+                json!({ "event_id": "ev" })
+            } else {
+                json!({ "run_id": RUN })
+            };
+            (if is_first { NO_ANSWER } else { 202 }, "", answer.to_string())
+        })
+    };
+    let keyed = lost_once();
+    assert_eq!(ask(&keyed, &["run", "deploy"]).code, 0);
+    let asked = keyed.asked();
+    assert_eq!(asked.len(), 2);
+    assert_eq!(asked[0].header("idempotency-key"), asked[1].header("idempotency-key"));
+    let keyless = lost_once();
+    assert_eq!(ask(&keyless, &["emit", "--source", "mqtt", "--topic", "a"]).code, 4);
+    assert_eq!(keyless.asked().len(), 1);
 }

@@ -29,6 +29,9 @@ impl Request {
 /// An answer: status, further header lines, body.
 pub(crate) type Reply = (u16, &'static str, String);
 
+/// The status with which the connection is closed instead of answered.
+pub(crate) const NO_ANSWER: u16 = 0;
+
 /// A host.
 pub(crate) struct Stub {
     pub(crate) url: String,
@@ -48,6 +51,9 @@ impl Stub {
                 let Some(request) = read(&stream) else { continue };
                 log.lock().unwrap().push(request.clone());
                 let (status, headers, body) = answer(&request);
+                if status == NO_ANSWER {
+                    continue;
+                }
                 // A client that has gone has its reasons.
                 drop(write!(
                     stream,
