@@ -139,7 +139,7 @@ pub enum Answer {
         /// The methods that are taken.
         allowed: Vec<String>,
     },
-    /// 422: the key came before with another path or body.
+    /// 422: the key came before with another method, path or body.
     KeyReused,
 }
 
@@ -148,6 +148,7 @@ pub enum Answer {
 struct Remembered {
     accepted: Accepted,
     time: Timestamp,
+    method: Option<String>,
     body: Digest,
     catalog: Option<Digest>,
 }
@@ -278,8 +279,13 @@ where
     };
     let now = host.now();
     let key = format!("hook/{}/{key}", ingress::key_namespace(&event.subject));
-    let remembered =
-        Remembered { accepted, time: event.time, body: Digest::of(body), catalog: event.catalog };
+    let remembered = Remembered {
+        accepted,
+        time: event.time,
+        method: event.method.clone(),
+        body: Digest::of(body),
+        catalog: event.catalog,
+    };
     let record = serde_json::to_string(&remembered).expect("a record has only string keys");
     let until = now.plus_millis(KEY_HELD_MS);
     match host.store.claim(&host.tenant, &key, &record, now, until).await? {
@@ -291,7 +297,10 @@ where
             let Ok(first) = serde_json::from_str::<Remembered>(&first) else {
                 return Ok(Answer::KeyReused);
             };
-            if first.body != remembered.body || first.accepted.path != event.subject {
+            let is_same = first.body == remembered.body
+                && first.method == remembered.method
+                && first.accepted.path == event.subject;
+            if !is_same {
                 return Ok(Answer::KeyReused);
             }
             event.id = first.accepted.event_id.clone();

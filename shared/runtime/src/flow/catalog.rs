@@ -94,7 +94,7 @@ impl<S: Catalog, Q, C: Clock> Host<S, Q, C> {
         self.load(Some(*digest)).await
     }
 
-    async fn load(&self, digest: Option<Digest>) -> Result<Arc<Active>, FlowError> {
+    pub(super) async fn load(&self, digest: Option<Digest>) -> Result<Arc<Active>, FlowError> {
         if let Some(active) = self.catalog.kept(digest) {
             return Ok(active);
         }

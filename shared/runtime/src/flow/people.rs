@@ -11,6 +11,7 @@ use crate::envelope::Body;
 use crate::flow::accept::enqueue;
 use crate::flow::advance::{advance, load};
 use crate::flow::dispatch::event_arrived;
+use crate::flow::query::journal;
 use crate::flow::{Advanced, FlowError, Host, SopVerdict};
 use crate::port::{
     Blobs, Catalog, Claim, Clock, EventLog, Heads, Idempotency, Journal, Queue, QueueName, random,
@@ -57,15 +58,27 @@ where
     let newest = (at.entry.seq, at.hash);
     let preview = engine::decide(&at.sop, at.run(), newest, &input, cause, host.now(), false);
     if let Err(refusal) = preview {
-        return Ok(Submitted::Refused(refusal));
+        return refused(host, run, id, refusal).await;
     }
     let copy =
         Body::Input { run: run.clone(), id: id.clone(), by: by.to_owned(), input: input.clone() };
     host.queue.send(QueueName::Events, &[copy.into_message(COPY_DELAY_SECS)]).await?;
     Ok(match advance(host, run, id, by, &input).await? {
         Advanced::Moved(_) | Advanced::Duplicate(_) | Advanced::Full => Submitted::Applied,
-        Advanced::Refused(refusal) => Submitted::Refused(refusal),
+        Advanced::Refused(refusal) => return refused(host, run, id, refusal).await,
     })
+}
+
+/// An input that changes nothing was applied by an earlier try, or never: the journal tells.
+async fn refused<S: Journal, Q, C>(
+    host: &Host<S, Q, C>,
+    run: &RunId,
+    id: &InputId,
+    refusal: Refusal,
+) -> Result<Submitted, FlowError> {
+    let entries = journal(host, run).await?;
+    let was_applied = entries.iter().any(|entry| entry.input == *id);
+    Ok(if was_applied { Submitted::Applied } else { Submitted::Refused(refusal) })
 }
 
 /// Starts `sop` by hand. The verdict of the SOP is returned: the run, or why there is none; `None` when
@@ -105,7 +118,15 @@ where
     };
     enqueue(host, &event, COPY_DELAY_SECS).await?;
     let verdicts = event_arrived(host, &event).await?;
-    Ok(verdicts.into_iter().find(|verdict| verdict.sop == sop.as_str()))
+    let found = verdicts.into_iter().find(|verdict| verdict.sop == sop.as_str());
+    // An SOP without a trigger of the event's kind is no candidate: the log only counts it.
+    Ok(Some(found.unwrap_or_else(|| SopVerdict {
+        sop: sop.to_string(),
+        matched: false,
+        trigger: None,
+        reason: "it has no manual trigger".to_owned(),
+        run: None,
+    })))
 }
 
 /// The id and time of a start's event: those of the first try when its key came before.

@@ -76,9 +76,9 @@ async fn move_head<S: Catalog, Q, C: Clock>(
     prune: bool,
 ) -> Result<u64, FlowError> {
     loop {
-        host.catalog.forget_head();
         let head = host.store.catalog_head(&host.tenant).await?;
-        let active = host.active().await?;
+        // Not the host's remembered snapshot: what is kept must be what `head`, which is moved, names.
+        let active = host.load(head.map(|head| head.snapshot)).await?;
         let mut listed: BTreeMap<SopName, Listed> = BTreeMap::new();
         if !prune {
             listed.extend(active.index.sops().iter().map(|sop| (sop.name.clone(), sop.clone())));

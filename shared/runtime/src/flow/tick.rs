@@ -38,20 +38,31 @@ pub struct Ticked {
 /// expression and fire time, so nothing starts twice.
 ///
 /// # Errors
-/// When a port fails: the window stays open, the next tick takes it.
+/// When a port fails: the window stays open, the next tick takes it. One part that fails keeps none of
+/// the others from their work.
 pub async fn tick<S, Q, C>(host: &Host<S, Q, C>) -> Result<Ticked, FlowError>
 where
     S: Catalog + CronCursor + Heads + Journal,
     Q: Queue,
     C: Clock,
 {
-    let fired = fire(host).await?;
-    let woken = sweep(host).await?;
+    let fired = fire(host).await;
+    let woken = sweep(host).await;
+    let congested = look_at_queues(host).await;
+    Ok(Ticked { fired: fired?, woken: woken?, congested: congested? })
+}
+
+async fn look_at_queues<S, Q, C>(host: &Host<S, Q, C>) -> Result<usize, FlowError>
+where
+    S: Heads + Journal,
+    Q: Queue,
+    C: Clock,
+{
     let congested = host.store.congested(&host.tenant, CONGESTED_MAX).await?;
     for sop in &congested {
         admit_next(host, &host.tenant, sop, None, 0).await?;
     }
-    Ok(Ticked { fired, woken, congested: congested.len() })
+    Ok(congested.len())
 }
 
 async fn fire<S, Q, C>(host: &Host<S, Q, C>) -> Result<usize, FlowError>

@@ -2,5 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
+mod hook;
 mod house;
+mod pairing;
+mod people;
+mod publish;
+mod storage;
+mod tick;
 mod twice;

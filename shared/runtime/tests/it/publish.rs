@@ -1,0 +1,56 @@
+//! Publishing.
+
+use sop_core::id::Tenant;
+use sop_runtime::flow::{self, Published};
+use sop_runtime::port::Catalog;
+use sop_testkit::scenario::{NOOP, texts, toml, webhook};
+
+use crate::house::{House, files};
+
+/// Two that publish at once are both published.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_is_lost_when_two_publish() {
+    for _ in 0..20 {
+        let house = House::new();
+        let tasks: Vec<_> = ["a", "b", "c", "d"]
+            .map(|name| {
+                let host = house.other();
+                let files = [files(texts(&toml(name, "", &webhook("/sop/x")), &[NOOP]))];
+                tokio::spawn(async move { flow::publish(&host, &files, false).await.unwrap() })
+            })
+            .into();
+        let mut versions = Vec::new();
+        for task in tasks {
+            match task.await.unwrap() {
+                Published::Active { version, .. } => versions.push(version),
+                Published::Invalid { diagnostics } => panic!("{diagnostics:?}"),
+            }
+        }
+        versions.sort_unstable();
+        assert_eq!(versions, [1, 2, 3, 4]);
+        let active = house.other().active().await.unwrap();
+        let names: Vec<_> = active.index.sops().iter().map(|sop| sop.name.to_string()).collect();
+        assert_eq!(names, ["a", "b", "c", "d"]);
+    }
+}
+
+/// A publish of what is active moves nothing; one with an error changes nothing, not even in part.
+#[tokio::test]
+async fn all_or_nothing() {
+    let house = House::new();
+    house.publish("a", "", &webhook("/sop/x"), &[NOOP]).await;
+    house.publish("a", "", &webhook("/sop/x"), &[NOOP]).await;
+    let head = house.memory.catalog_head(&Tenant::default()).await.unwrap().unwrap();
+    assert_eq!(head.version, 1);
+    let good = files(texts(&toml("b", "", &webhook("/sop/x")), &[NOOP]));
+    let bad = files(texts(&toml("c", "", &webhook("/sop/x")), &[]));
+    let twin = files(texts(&toml("b", "", &webhook("/sop/y")), &[NOOP]));
+    for broken in [vec![good.clone(), bad], vec![good, twin]] {
+        let published = flow::publish(&house.host, &broken, true).await.unwrap();
+        assert!(matches!(published, Published::Invalid { .. }), "{published:?}");
+        assert_eq!(house.memory.catalog_head(&Tenant::default()).await.unwrap(), Some(head));
+    }
+    let published = flow::publish(&house.host, &[], true).await.unwrap();
+    assert!(matches!(published, Published::Active { version: 2, .. }), "{published:?}");
+    assert!(house.other().active().await.unwrap().index.sops().is_empty());
+}
