@@ -37,10 +37,9 @@ fn main() -> ExitCode {
             return exit.into();
         }
     };
-    let runtime = match args.command {
-        args::Command::Dev(_) => Builder::new_multi_thread().enable_all().build(),
-        _ => Builder::new_current_thread().enable_all().build(),
-    };
+    let serves = matches!(args.command, args::Command::Dev(_));
+    let mut builder = if serves { Builder::new_multi_thread() } else { Builder::new_current_thread() };
+    let runtime = builder.enable_all().build();
     let ran = match runtime {
         Ok(runtime) => {
             let mut context = Context::new(&args.global);

@@ -92,7 +92,8 @@ impl SopFiles {
             }
             let read = |file: &str| {
                 let file = path.join(file);
-                std::fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))
+                std::fs::read_to_string(&file)
+                    .with_context(|| format!("reading {}", file.display()))
             };
             sops.push(Self {
                 directory: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),

@@ -86,7 +86,7 @@ async fn serve(args: &Args, json: bool) -> Result<()> {
         .with_context(|| format!("could not open the data in `{}`", args.data.display()))?;
     let host: Arc<Local> = Arc::new(Host::new(store.clone(), store, SystemClock));
     let token = own_token(&host, &args.data).await?;
-    let loaded = reload::once(&host, &args.sops).await?;
+    let loaded = reload::once(&host, &args.sops, &reload::Loaded::default()).await?;
     let code = flow::new_code(&host).await.context("could not make a pairing code")?;
 
     let (stop, stopped) = watch::channel(false);
@@ -102,14 +102,10 @@ async fn serve(args: &Args, json: bool) -> Result<()> {
     tasks.spawn(doors::http(http, Arc::clone(&host), stopped.clone()));
     tasks.spawn(doors::mqtt(mqtt, Arc::clone(&host), stopped.clone()));
     tasks.spawn(worker::keep_time(Arc::clone(&host), stopped.clone()));
-    tasks.spawn(reload::watch(
-        Arc::clone(&host),
-        args.sops.clone(),
-        loaded.fingerprint,
-        stopped.clone(),
-    ));
+    let names = loaded.names.clone();
+    tasks.spawn(reload::watch(Arc::clone(&host), args.sops.clone(), loaded, stopped.clone()));
     spawn_workers(&mut tasks, &host, &stopped);
-    banner::print(&ends, &loaded.names, json);
+    banner::print(&ends, &names, json);
 
     asked_to_stop().await;
     // Whoever listens has stopped listening already when there is none left to tell.

@@ -172,7 +172,8 @@ impl Cli {
         let file = self.scratch.path().join("invoke.json");
         let path = file.to_str().context("a path in UTF-8")?;
         let payload = payload.to_string();
-        let arguments = ["lambda", "invoke", "--function-name", function, "--payload", &payload, path];
+        let arguments =
+            ["lambda", "invoke", "--function-name", function, "--payload", &payload, path];
         let answer = self.run(&arguments).await?;
         let body: Value = serde_json::from_slice(&std::fs::read(&file)?)?;
         if answer["FunctionError"].is_string() {
@@ -184,8 +185,8 @@ impl Cli {
 
 /// Where the functions are, all of them.
 fn built() -> Result<PathBuf> {
-    let directory = std::env::var_os("SOP_LAMBDA_DIR")
-        .map_or_else(|| target().join("lambda"), PathBuf::from);
+    let directory =
+        std::env::var_os("SOP_LAMBDA_DIR").map_or_else(|| target().join("lambda"), PathBuf::from);
     for name in FUNCTIONS {
         let binary = directory.join(format!("sopwith-{name}")).join("bootstrap");
         ensure!(
@@ -231,8 +232,7 @@ async fn device(cli: &Cli, emulator: &Emulator) -> Result<Connection> {
     cli.run(&["iot", "attach-policy", "--policy-name", "device", "--target", &arn]).await?;
     let certificate = CertificateDer::from_pem_slice(field(&made["certificatePem"]).as_bytes())?;
     let key = PrivateKeyDer::from_pem_slice(field(&made["keyPair"]["PrivateKey"]).as_bytes())?;
-    let tls =
-        builder(emulator.endpoint()).await?.with_client_auth_cert(vec![certificate], key)?;
+    let tls = builder(emulator.endpoint()).await?.with_client_auth_cert(vec![certificate], key)?;
     Ok(Connection { host: "localhost".to_owned(), port, tls: Some(Arc::new(tls)) })
 }
 

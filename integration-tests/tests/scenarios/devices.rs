@@ -98,9 +98,7 @@ async fn completed(world: Arc<World>) -> Result<()> {
     world.publish(&[("sensors/alert", &alert)]).await?;
     let run = run_in(&line_of(&world, "mqtt", "all-steps").await?, "cold-room-alarm")?;
     for step in 1..=4 {
-        let waits = |seen: &Value| {
-            seen["steps"][step - 1]["state"] == "waiting"
-        };
+        let waits = |seen: &Value| seen["steps"][step - 1]["state"] == "waiting";
         let mut seen = world.run_when(&run, &format!("at step {step}"), waits).await?;
         if seen["gate"].is_u64() {
             seen = world.approve(&seen).await?["run_after"].take();

@@ -9,11 +9,7 @@ use serde_json::Value;
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
-        Scenario {
-            name: "health needs no token",
-            needs: &[],
-            run: |world| health(world).boxed(),
-        },
+        Scenario { name: "health needs no token", needs: &[], run: |world| health(world).boxed() },
         Scenario {
             name: "a pairing code becomes a token once, a wrong one never",
             needs: &[],
@@ -29,11 +25,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             needs: &[Feature::Push],
             run: |world| push(world).boxed(),
         },
-        Scenario {
-            name: "the SOPs are active",
-            needs: &[],
-            run: |world| listed(world).boxed(),
-        },
+        Scenario { name: "the SOPs are active", needs: &[], run: |world| listed(world).boxed() },
     ]
 }
 
@@ -53,9 +45,8 @@ async fn health(world: Arc<World>) -> Result<()> {
 
 async fn pair(world: Arc<World>) -> Result<()> {
     let anybody = world.anybody();
-    let redeem = |code: &str| {
-        anybody.request(Method::POST, "/pair").header("x-pairing-code", code).send()
-    };
+    let redeem =
+        |code: &str| anybody.request(Method::POST, "/pair").header("x-pairing-code", code).send();
     let code = world.deployment.pairing_code().await?;
     redeem("000-nonsense").await?.expect_problem(403, "wrong_code")?;
     let paired = redeem(&code).await?.expect(200)?;

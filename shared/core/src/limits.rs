@@ -1,7 +1,7 @@
 //! The stated limits, each with its source.
 
 /// Bytes of one event payload or one step output.
-/// Source: `docs/limits.md`; an SQS message holds 1 MiB, so an envelope always fits.
+/// Source: `docs/operations.md`; an SQS message holds 1 MiB, so an envelope always fits.
 pub const PAYLOAD_BYTES_MAX: usize = 256 * 1024;
 
 /// Bytes of a value that is kept inside a journal entry; above it the value is an item of its own.
@@ -23,6 +23,10 @@ pub const DELAY_SECS_MAX: u32 = 900;
 
 /// Milliseconds a performer has for one attempt of a capability step before the step fails.
 pub const ATTEMPT_TIMEOUT_MS: i64 = 300_000;
+
+/// Milliseconds that one call of a built-in may take: less than the executor's own time-out, so that it
+/// can still tell, and short enough for a second executor should the first one die.
+pub const CALL_TIMEOUT_MS: i64 = 50_000;
 
 /// Milliseconds that the built-in `wait` may wait.
 pub const WAIT_MS_MAX: i64 = 366 * 24 * 3_600_000;

@@ -1,6 +1,5 @@
 //! The doors of one machine: HTTP and MQTT.
 
-use std::future::Future;
 use std::sync::Arc;
 
 use axum::serve::ListenerExt;
@@ -38,12 +37,10 @@ pub(super) async fn mqtt(server: MqttServer, host: Arc<Local>, stopped: watch::R
     server.serve(handler, until(stopped)).await;
 }
 
-fn until(mut stopped: watch::Receiver<bool>) -> impl Future<Output = ()> {
-    async move {
-        while !*stopped.borrow() {
-            if stopped.changed().await.is_err() {
-                return;
-            }
+async fn until(mut stopped: watch::Receiver<bool>) {
+    while !*stopped.borrow() {
+        if stopped.changed().await.is_err() {
+            return;
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The SOPs of a folder, pushed at the start and whenever a file changes.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -19,20 +20,23 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 pub(super) type Fingerprint = Vec<(PathBuf, Option<SystemTime>, u64)>;
 
 /// What a push of the folder came to.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Loaded {
     /// The SOPs that are active.
     pub(super) names: Vec<String>,
     /// What the folder looked like.
     pub(super) fingerprint: Fingerprint,
+    /// The texts that are active, by directory: a mistake leaves what was there before.
+    good: BTreeMap<String, SourceFiles>,
 }
 
-/// Pushes what is valid in the folder; tells on standard error what is not.
-pub(super) async fn once(host: &Local, folder: &Path) -> Result<Loaded> {
+/// Pushes what is valid in the folder; tells on standard error what is not. An SOP that was valid in
+/// `before` stays as it was until it is mended.
+pub(super) async fn once(host: &Local, folder: &Path, before: &Loaded) -> Result<Loaded> {
     let fingerprint = fingerprint(folder)?;
     let files = read(folder)?;
-    let mut good = Vec::new();
-    let mut seen = std::collections::BTreeSet::new();
+    let mut good = BTreeMap::new();
+    let mut seen = BTreeSet::new();
     for one in files {
         let parsed = definition::parse(&one);
         for diagnostic in &parsed.diagnostics {
@@ -44,11 +48,16 @@ pub(super) async fn once(host: &Local, folder: &Path) -> Result<Loaded> {
             eprintln!("{}", definition::diagnostic::render(diagnostic, source));
         }
         let Some(definition) = parsed.definition.filter(definition::Definition::runnable) else {
-            eprintln!("`{}` is left out until it is mended\n", one.directory);
+            if let Some(files) = before.good.get(&one.directory) {
+                eprintln!("`{}` stays as it was until it is mended\n", one.directory);
+                good.insert(one.directory, files.clone());
+            } else {
+                eprintln!("`{}` is left out until it is mended\n", one.directory);
+            }
             continue;
         };
         if seen.insert(definition.name.clone()) {
-            good.push(one);
+            good.insert(one.directory.clone(), one);
         } else {
             eprintln!(
                 "`{}` is left out: another SOP is called `{}`\n",
@@ -56,16 +65,17 @@ pub(super) async fn once(host: &Local, folder: &Path) -> Result<Loaded> {
             );
         }
     }
-    match flow::publish(host, &good, true).await.context("could not publish the SOPs")? {
+    let files: Vec<SourceFiles> = good.values().cloned().collect();
+    match flow::publish(host, &files, true).await.context("could not publish the SOPs")? {
         Published::Active { sops, .. } => {
             let names = sops.into_iter().map(|(name, _)| name.to_string()).collect();
-            Ok(Loaded { names, fingerprint })
+            Ok(Loaded { names, fingerprint, good })
         }
         Published::Invalid { diagnostics } => {
             for diagnostic in diagnostics.iter().filter(|one| one.severity == Severity::Error) {
                 eprintln!("{}: {}", diagnostic.file, diagnostic.message);
             }
-            Ok(Loaded { names: Vec::new(), fingerprint })
+            Ok(Loaded { fingerprint, good: before.good.clone(), ..Loaded::default() })
         }
     }
 }
@@ -74,7 +84,7 @@ pub(super) async fn once(host: &Local, folder: &Path) -> Result<Loaded> {
 pub(super) async fn watch(
     host: Arc<Local>,
     folder: PathBuf,
-    mut last: Fingerprint,
+    mut last: Loaded,
     mut stopped: watch::Receiver<bool>,
 ) {
     loop {
@@ -83,17 +93,17 @@ pub(super) async fn watch(
             _ = stopped.changed() => return,
         }
         match fingerprint(&folder) {
-            Ok(now) if now == last => continue,
+            Ok(now) if now == last.fingerprint => continue,
             Ok(_) => {}
             Err(error) => {
                 tracing::warn!(error = %chain(&*error), "sops folder");
                 continue;
             }
         }
-        match once(&host, &folder).await {
+        match once(&host, &folder, &last).await {
             Ok(loaded) => {
                 eprintln!("reloaded: {}", loaded.names.join(", "));
-                last = loaded.fingerprint;
+                last = loaded;
             }
             Err(error) => tracing::error!(error = %chain(&*error), "reload"),
         }

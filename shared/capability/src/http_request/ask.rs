@@ -7,7 +7,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Url, header};
 use serde_json::Value;
 use sop_core::Timestamp;
-use sop_core::limits::ATTEMPT_TIMEOUT_MS;
+use sop_core::limits::CALL_TIMEOUT_MS;
 use sop_runtime::flow::Call;
 
 /// Milliseconds that a request may take when its author does not say.
@@ -167,7 +167,7 @@ fn timeout(call: &Call, now: Timestamp) -> Result<Duration, String> {
         }
     };
     let left = call.deadline.millis_since(now);
-    let millis = authored.min(ATTEMPT_TIMEOUT_MS).min(left);
+    let millis = authored.min(CALL_TIMEOUT_MS).min(left);
     match u64::try_from(millis) {
         Ok(millis) if millis > 0 => Ok(Duration::from_millis(millis)),
         Ok(_) | Err(_) => Err("there was no time left for the request".to_owned()),

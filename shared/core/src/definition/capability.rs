@@ -101,7 +101,7 @@ fn http_request(with: &Map<String, Value>) -> Result<(), Misfit> {
         }
     }
     whole_number(with, "expect_status", 100, 599)?;
-    whole_number(with, "timeout_ms", 1, limits::ATTEMPT_TIMEOUT_MS)
+    whole_number(with, "timeout_ms", 1, limits::CALL_TIMEOUT_MS)
 }
 
 fn is_http_url(url: &str) -> bool {

@@ -278,7 +278,11 @@ where
         return Ok(Answer::Accepted(accepted));
     };
     let now = host.now();
-    let key = format!("hook/{}/{key}", ingress::key_namespace(&event.subject));
+    let key = {
+        // A caller knows nothing of other callers' keys.
+        let caller = event.actor.as_deref().unwrap_or("-");
+        format!("hook/{}/{caller}/{key}", ingress::key_namespace(&event.subject))
+    };
     let remembered = Remembered {
         accepted,
         time: event.time,
