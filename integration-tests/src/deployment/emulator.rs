@@ -53,7 +53,7 @@ impl OnEmulator {
     /// When the functions are not built, or a step fails; the error says which.
     pub async fn start() -> Result<Self> {
         let functions = built()?;
-        let emulator = Emulator::start()?;
+        let emulator = Emulator::start_enforcing()?;
         let endpoint = emulator.endpoint().to_owned();
         let program = sop_emulator::venv().join("bin/aws");
         let cli = Cli { program, endpoint: endpoint.clone(), scratch: TempDir::new()? };
@@ -190,7 +190,7 @@ fn built() -> Result<PathBuf> {
         let binary = directory.join(format!("sopwith-{name}")).join("bootstrap");
         ensure!(
             binary.is_file(),
-            "the function `{name}` is not built ({} is missing): run `make build`",
+            "the function `{name}` is not built ({} is missing): run `make lambdas SOP_ARCH=x86_64`",
             binary.display()
         );
     }
