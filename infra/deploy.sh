@@ -81,7 +81,10 @@ lambda_dir=$(cd "$lambda_dir" && pwd)
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-sed "s#CodeUri: \.\./target/lambda/#CodeUri: $lambda_dir/#" "$root/infra/template.yaml" >"$work/template.yaml"
+edits=(-e "s#CodeUri: \.\./target/lambda/#CodeUri: $lambda_dir/#")
+# MiniStack asks for an action that AWS does not have: there, sqs:SendMessage allows batches too.
+[ -z "$endpoint" ] || edits+=(-e "s#\[sqs:SendMessage\]#[sqs:SendMessage, sqs:SendMessageBatch]#")
+sed "${edits[@]}" "$root/infra/template.yaml" >"$work/template.yaml"
 
 bucket=$(bucket)
 say "packaging into s3://$bucket"

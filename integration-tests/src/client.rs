@@ -43,12 +43,7 @@ impl Client {
     /// When no client can be made.
     pub fn new(base_url: &str, host: Option<&str>) -> Result<Self> {
         let http = reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build()?;
-        Ok(Self {
-            http,
-            base_url: base_url.to_owned(),
-            host: host.map(str::to_owned),
-            token: None,
-        })
+        Ok(Self { http, base_url: base_url.to_owned(), host: host.map(str::to_owned), token: None })
     }
 
     /// The same client with `token`.

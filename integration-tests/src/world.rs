@@ -117,7 +117,8 @@ impl World {
             if there(&seen) {
                 return Ok(Some(seen));
             }
-            let over = ["completed", "failed", "cancelled"].iter().any(|end| seen["status"] == **end);
+            let over =
+                ["completed", "failed", "cancelled"].iter().any(|end| seen["status"] == **end);
             ensure!(!over, "the run is over: {seen}");
             Ok(None)
         })

@@ -157,7 +157,10 @@ fn the_table_is_kept_encrypted_and_has_the_keys_of_the_store() {
         assert_eq!(text(&index["Projection"]["ProjectionType"]), "KEYS_ONLY");
     }
     let expiry = &table["TimeToLiveSpecification"];
-    assert_eq!((text(&expiry["AttributeName"]), expiry["Enabled"].as_bool()), (keys::TTL.to_owned(), Some(true)));
+    assert_eq!(
+        (text(&expiry["AttributeName"]), expiry["Enabled"].as_bool()),
+        (keys::TTL.to_owned(), Some(true))
+    );
     assert_eq!(table["SSESpecification"]["SSEEnabled"].as_bool(), Some(true));
     let recovery = &table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"];
     assert_eq!(recovery.as_bool(), Some(true));

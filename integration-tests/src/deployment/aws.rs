@@ -20,10 +20,7 @@ pub struct Aws {
 }
 
 impl Aws {
-    pub(crate) fn new(
-        endpoint: &str,
-        outputs: &BTreeMap<String, String>,
-    ) -> Result<Self> {
+    pub(crate) fn new(endpoint: &str, outputs: &BTreeMap<String, String>) -> Result<Self> {
         let config =
             Settings::emulator(endpoint, sop_emulator::REGION, sop_emulator::CREDENTIALS).load();
         let output =

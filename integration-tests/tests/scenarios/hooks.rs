@@ -73,7 +73,8 @@ async fn through_the_gate(world: Arc<World>) -> Result<()> {
     ensure!(seen["status"] == "waiting" && seen["source"] == "webhook", "{seen}");
     ensure!(step_states(&seen) == ["done", "waiting", "todo", "todo"], "{seen}");
     let inbox = world.api().get("/api/inbox?limit=100").await?;
-    let waits = inbox["runs"].as_array().is_some_and(|runs| runs.iter().any(|head| head["run"] == *run));
+    let waits =
+        inbox["runs"].as_array().is_some_and(|runs| runs.iter().any(|head| head["run"] == *run));
     ensure!(waits, "the run is not in the inbox: {inbox}");
 
     world.approve(&seen).await?;
@@ -86,7 +87,11 @@ async fn through_the_gate(world: Arc<World>) -> Result<()> {
         let items = aws.run_items(&run).await?;
         let entries: Vec<&String> = items.iter().filter(|key| key.starts_with("J#")).collect();
         ensure!(items.iter().any(|key| key == "HEAD"), "no head among {items:?}");
-        ensure!(entries.len() as u64 == verified.entries, "{} entries in {items:?}", verified.entries);
+        ensure!(
+            entries.len() as u64 == verified.entries,
+            "{} entries in {items:?}",
+            verified.entries
+        );
         for (seq, key) in entries.iter().enumerate() {
             ensure!(**key == format!("J#{seq:010}"), "a gap in {items:?}");
         }
@@ -113,7 +118,8 @@ async fn twice(world: Arc<World>) -> Result<()> {
         let request = world.hook("/sop/deploy", &body).header("x-idempotency-key", key);
         async move { request.send().await }
     };
-    let event = accepted(send("release-17", body.clone()).await?, "/sop/deploy", "deploy-pipeline")?;
+    let event =
+        accepted(send("release-17", body.clone()).await?, "/sop/deploy", "deploy-pipeline")?;
     let duplicate = send("release-17", body.clone()).await?.expect(200)?;
     ensure!(duplicate["status"] == "duplicate" && duplicate["event_id"] == *event, "{duplicate}");
     ensure!(duplicate["matched_sops"] == json!(["deploy-pipeline"]), "{duplicate}");
@@ -150,7 +156,12 @@ async fn decisions(world: Arc<World>) -> Result<()> {
     };
     let stale = json!({ "revision": revision + 7, "decision": "approve" });
     let answer = decide(stale).await?;
-    ensure!(answer.status == 409, "another revision was answered {}: {}", answer.status, answer.body);
+    ensure!(
+        answer.status == 409,
+        "another revision was answered {}: {}",
+        answer.status,
+        answer.body
+    );
     let silent = json!({ "revision": revision, "decision": "deny" });
     decide(silent).await?.expect(400)?;
     let denial = json!({ "revision": revision, "decision": "deny", "reason": "there is a freeze" });
@@ -160,13 +171,19 @@ async fn decisions(world: Arc<World>) -> Result<()> {
     ensure!(over["reason"].as_str().is_some_and(|reason| reason.contains("freeze")), "{over}");
     let late = json!({ "revision": revision, "decision": "approve" });
     let answer = decide(late).await?;
-    ensure!(answer.status == 409, "a second decision was answered {}: {}", answer.status, answer.body);
+    ensure!(
+        answer.status == 409,
+        "a second decision was answered {}: {}",
+        answer.status,
+        answer.body
+    );
     world.verify(&run).await?;
     Ok(())
 }
 
 async fn built_in(world: Arc<World>) -> Result<()> {
-    let started = world.api().post("/api/sops/nightly-backup-check/run", &json!({})).await?.expect(202)?;
+    let started =
+        world.api().post("/api/sops/nightly-backup-check/run", &json!({})).await?.expect(202)?;
     let run = started["run_id"].as_str().context("a run")?;
     let done = world.completed(run).await?;
     ensure!(step_states(&done) == ["done"; 4] && done["source"] == "manual", "{done}");

@@ -14,7 +14,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Result;
-use integration_tests::{Deployment, Dev, OnEmulator, Scenario, SopFiles, Stage, Tally, World, run};
+use integration_tests::{
+    Deployment, Dev, OnEmulator, Scenario, SopFiles, Stage, Tally, World, run,
+};
 
 /// The SOPs of the repository, and those that exist for these tests.
 fn sops() -> Result<Vec<SopFiles>> {
@@ -24,8 +26,10 @@ fn sops() -> Result<Vec<SopFiles>> {
 }
 
 fn stages() -> Vec<Stage> {
-    let together: Vec<Scenario> =
-        [hooks::scenarios(), devices::scenarios(), time::scenarios()].into_iter().flatten().collect();
+    let together: Vec<Scenario> = [hooks::scenarios(), devices::scenarios(), time::scenarios()]
+        .into_iter()
+        .flatten()
+        .collect();
     vec![
         Stage::InOrder(setup::scenarios()),
         Stage::InOrder(refused::scenarios()),
