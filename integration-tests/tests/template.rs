@@ -29,18 +29,20 @@ fn resources(of: &str) -> Vec<Resource> {
 
 /// A value with its `!Ref` and `!GetAtt` written out: `!Ref Table` for example.
 fn text(value: &Value) -> String {
-    match value {
-        Value::Tagged(tagged) => format!("{} {}", tagged.tag, text(&tagged.value)),
-        Value::String(text) => text.clone(),
-        other => serde_yaml_ng::to_string(other).expect("YAML").trim().to_owned(),
+    if let Value::Tagged(tagged) = value {
+        return format!("{} {}", tagged.tag, text(&tagged.value));
     }
+    value.as_str().map_or_else(
+        || serde_yaml_ng::to_string(value).expect("YAML").trim().to_owned(),
+        str::to_owned,
+    )
 }
 
 fn list(value: &Value) -> Vec<String> {
-    match value {
-        Value::Sequence(values) => values.iter().map(text).collect(),
-        one => vec![text(one)],
+    if let Value::Sequence(values) = value {
+        return values.iter().map(text).collect();
     }
+    vec![text(value)]
 }
 
 /// (role, statement) of every role.
