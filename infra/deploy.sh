@@ -31,7 +31,8 @@ export PATH="$venv/bin:$PATH"
 
 settings=()
 if [ -n "$endpoint" ]; then
-  export AWS_ACCESS_KEY_ID=${AWS_ACCESS_KEY_ID:-test}
+  # The variable for the uploads of `package`, which ignore the option; the option for all that ignores the variable.
+  export AWS_ENDPOINT_URL=$endpoint AWS_ACCESS_KEY_ID=${AWS_ACCESS_KEY_ID:-test}
   export AWS_SECRET_ACCESS_KEY=${AWS_SECRET_ACCESS_KEY:-test} AWS_DEFAULT_REGION=${AWS_DEFAULT_REGION:-us-east-1}
   # What an emulator holds is there to be thrown away, and it shares this machine's cores.
   settings+=("DataDeletionPolicy=Delete" "Scale=small")
@@ -73,23 +74,27 @@ bucket() {
 [ "${SOP_SKIP_BUILD:-}" = 1 ] || build
 for name in "${functions[@]}"; do
   [ -f "$lambda_dir/sopwith-$name/bootstrap" ] ||
-    fail "$lambda_dir/sopwith-$name/bootstrap is missing: run \`make build\`, or leave SOP_SKIP_BUILD out"
+    fail "$lambda_dir/sopwith-$name/bootstrap is missing: run \`make lambdas SOP_ARCH=$arch\`, or leave SOP_SKIP_BUILD out"
 done
 
 lambda_dir=$(cd "$lambda_dir" && pwd)
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-sed "s#CodeUri: \.\./target/lambda/#CodeUri: $lambda_dir/#" "$root/infra/template.yaml" >"$work/template.yaml"
+edits=(-e "s#CodeUri: \.\./target/lambda/#CodeUri: $lambda_dir/#")
+# MiniStack asks for an action that AWS does not have: there, sqs:SendMessage allows batches too.
+[ -z "$endpoint" ] || edits+=(-e "s#\[sqs:SendMessage\]#[sqs:SendMessage, sqs:SendMessageBatch]#")
+sed "${edits[@]}" "$root/infra/template.yaml" >"$work/template.yaml"
 
 bucket=$(bucket)
 say "packaging into s3://$bucket"
 aws cloudformation package --template-file "$work/template.yaml" --s3-bucket "$bucket" --s3-prefix "$stack" \
-  --output-template-file "$work/packaged.yaml" >/dev/null
+  --output-template-file "$work/packaged.yaml" >"$work/log" 2>&1 || { cat "$work/log" >&2; fail "packaging failed"; }
 say "deploying stack $stack"
 aws cloudformation deploy --template-file "$work/packaged.yaml" --stack-name "$stack" \
   --s3-bucket "$bucket" --s3-prefix "$stack" --no-fail-on-empty-changeset \
-  --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND --parameter-overrides "${settings[@]}" >&2
+  --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND --parameter-overrides "${settings[@]}" \
+  >"$work/log" 2>&1 || { cat "$work/log" >&2; fail "stack $stack is as it was; its events say why"; }
 
 output() {
   aws cloudformation describe-stacks --stack-name "$stack" --output text \

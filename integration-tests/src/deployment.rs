@@ -26,6 +26,9 @@ pub trait Deployment: Send + Sync {
     /// Where devices connect.
     fn device(&self) -> Connection;
 
+    /// The same with a certificate that is not active, where devices have certificates.
+    fn inactive_device(&self) -> Option<Connection>;
+
     /// A new pairing code, had as an operator has it.
     fn pairing_code(&self) -> BoxFuture<'_, Result<String>>;
 
@@ -44,8 +47,10 @@ pub trait Deployment: Send + Sync {
 pub enum Feature {
     /// Definitions are pushed through the API; else they are files that the host reads.
     Push,
-    /// Devices show a certificate of their own.
+    /// Devices show a certificate of their own, which may be inactive.
     DeviceCertificates,
+    /// Paths come to the door as they were sent.
+    RawPaths,
     /// Uplinks may be published to a rule itself.
     BasicIngest,
     /// Table and queues can be looked at directly.
@@ -58,6 +63,7 @@ impl Feature {
         match self {
             Self::Push => "reads its definitions from files",
             Self::DeviceCertificates => "has no device certificates",
+            Self::RawPaths => "decodes paths by itself",
             Self::BasicIngest => "has no rules to publish to",
             Self::Aws => "has no AWS services",
         }

@@ -46,18 +46,18 @@ impl Tally {
         if self.failed == 0 && self.passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
 
-    fn add(&mut self, name: &str, begun: Instant, result: &Result<()>) {
+    fn add(&mut self, host: &str, name: &str, begun: Instant, result: &Result<()>) {
         let secs = begun.elapsed().as_secs_f64();
         match result {
             Ok(()) => {
                 self.passed += 1;
-                println!("  ok     {secs:>6.1} s  {name}");
+                println!("scenario {host:8}  ok     {secs:>6.1} s  {name}");
             }
             Err(error) => {
                 self.failed += 1;
-                println!("  FAILED {secs:>6.1} s  {name}");
+                println!("scenario {host:8}  FAILED {secs:>6.1} s  {name}");
                 for line in format!("{error:#}").lines() {
-                    println!("                     {line}");
+                    println!("    {line}");
                 }
             }
         }
@@ -67,6 +67,7 @@ impl Tally {
 /// Runs `stages` in order. `wanted` picks scenarios whose names contain it; setting up is never left out.
 pub async fn run(world: &Arc<World>, stages: Vec<Stage>, wanted: Option<&str>) -> Tally {
     let mut tally = Tally::default();
+    let host = world.deployment.name();
     for (number, stage) in stages.into_iter().enumerate() {
         let (together, scenarios) = match stage {
             Stage::InOrder(scenarios) => (false, scenarios),
@@ -76,7 +77,7 @@ pub async fn run(world: &Arc<World>, stages: Vec<Stage>, wanted: Option<&str>) -
         for scenario in scenarios {
             if let Some(missing) = scenario.needs.iter().find(|need| !world.has(**need)) {
                 tally.skipped += 1;
-                println!("  -                {} ({})", scenario.name, missing.absence());
+                println!("skipped  {host:8}  {}: {}", scenario.name, missing.absence());
                 continue;
             }
             if number > 0 && wanted.is_some_and(|wanted| !scenario.name.contains(wanted)) {
@@ -84,11 +85,11 @@ pub async fn run(world: &Arc<World>, stages: Vec<Stage>, wanted: Option<&str>) -
             }
             running.push(one(scenario, Arc::clone(world)));
             if !together && let Some((name, begun, result)) = running.next().await {
-                tally.add(name, begun, &result);
+                tally.add(host, name, begun, &result);
             }
         }
         while let Some((name, begun, result)) = running.next().await {
-            tally.add(name, begun, &result);
+            tally.add(host, name, begun, &result);
         }
         if number == 0 && tally.failed > 0 {
             println!("  setting up failed: the rest is left out");

@@ -105,12 +105,17 @@ impl Deployment for Dev {
         Connection { host: "127.0.0.1".to_owned(), port: self.mqtt_port, tls: None }
     }
 
+    fn inactive_device(&self) -> Option<Connection> {
+        None
+    }
+
     fn pairing_code(&self) -> BoxFuture<'_, Result<String>> {
         async { Ok(self.code.clone()) }.boxed()
     }
 
     fn has(&self, feature: Feature) -> bool {
         match feature {
+            Feature::RawPaths => true,
             Feature::Push | Feature::DeviceCertificates | Feature::BasicIngest | Feature::Aws => {
                 false
             }

@@ -35,6 +35,7 @@ pub struct OnEmulator {
     aws: Aws,
     cli: Cli,
     device: Connection,
+    inactive: Connection,
     // Last, so that it goes last.
     emulator: Emulator,
 }
@@ -53,7 +54,7 @@ impl OnEmulator {
     /// When the functions are not built, or a step fails; the error says which.
     pub async fn start() -> Result<Self> {
         let functions = built()?;
-        let emulator = Emulator::start()?;
+        let emulator = Emulator::start_enforcing()?;
         let endpoint = emulator.endpoint().to_owned();
         let program = sop_emulator::venv().join("bin/aws");
         let cli = Cli { program, endpoint: endpoint.clone(), scratch: TempDir::new()? };
@@ -62,18 +63,12 @@ impl OnEmulator {
         let id = outputs.get("ApiId").context("the stack has no output `ApiId`")?;
         let (_, port) = endpoint.rsplit_once(':').context("the endpoint has a port")?;
         let host = format!("{id}.execute-api.localhost:{port}");
-        let device = device(&cli, &emulator).await.context("making a device")?;
+        let policy = ["iot", "create-policy", "--policy-name", "device", "--policy-document"];
+        cli.run(&[&policy[..], &[DEVICE_POLICY]].concat()).await?;
+        let inactive = device(&cli, &emulator, "--no-set-as-active").await?;
+        let device = device(&cli, &emulator, "--set-as-active").await?;
         let aws = Aws::new(&endpoint, &outputs)?;
-        Ok(Self { base_url: endpoint, host, aws, cli, device, emulator })
-    }
-
-    /// The device's connection without its certificate.
-    ///
-    /// # Errors
-    /// When the emulator's root certificate cannot be had.
-    pub async fn stranger(endpoint: &str, known: &Connection) -> Result<Connection> {
-        let tls = builder(endpoint).await?.with_no_client_auth();
-        Ok(Connection { tls: Some(Arc::new(tls)), ..known.clone() })
+        Ok(Self { base_url: endpoint, host, aws, cli, device, inactive, emulator })
     }
 }
 
@@ -94,6 +89,10 @@ impl Deployment for OnEmulator {
         self.device.clone()
     }
 
+    fn inactive_device(&self) -> Option<Connection> {
+        Some(self.inactive.clone())
+    }
+
     fn pairing_code(&self) -> BoxFuture<'_, Result<String>> {
         let payload = json!({ "operation": "create_pairing_code" });
         async move {
@@ -106,6 +105,8 @@ impl Deployment for OnEmulator {
 
     fn has(&self, feature: Feature) -> bool {
         match feature {
+            // MiniStack puts replacement characters where bytes are not UTF-8.
+            Feature::RawPaths => false,
             Feature::Push | Feature::DeviceCertificates | Feature::BasicIngest | Feature::Aws => {
                 true
             }
@@ -191,7 +192,7 @@ fn built() -> Result<PathBuf> {
         let binary = directory.join(format!("sopwith-{name}")).join("bootstrap");
         ensure!(
             binary.is_file(),
-            "the function `{name}` is not built ({} is missing): run `make build`",
+            "the function `{name}` is not built ({} is missing): run `make lambdas SOP_ARCH=x86_64`",
             binary.display()
         );
     }
@@ -222,13 +223,11 @@ async fn deploy(endpoint: &str, functions: &PathBuf) -> Result<()> {
 }
 
 /// Makes a thing's certificate through the emulator's IoT API, and the connection that uses it.
-async fn device(cli: &Cli, emulator: &Emulator) -> Result<Connection> {
+async fn device(cli: &Cli, emulator: &Emulator, active: &str) -> Result<Connection> {
     let port = emulator.mqtt_port().context("the emulator has no MQTT port")?;
-    let made = cli.run(&["iot", "create-keys-and-certificate", "--set-as-active"]).await?;
+    let made = cli.run(&["iot", "create-keys-and-certificate", active]).await?;
     let field = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let arn = field(&made["certificateArn"]);
-    let policy = ["iot", "create-policy", "--policy-name", "device", "--policy-document"];
-    cli.run(&[&policy[..], &[DEVICE_POLICY]].concat()).await?;
     cli.run(&["iot", "attach-policy", "--policy-name", "device", "--target", &arn]).await?;
     let certificate = CertificateDer::from_pem_slice(field(&made["certificatePem"]).as_bytes())?;
     let key = PrivateKeyDer::from_pem_slice(field(&made["keyPair"]["PrivateKey"]).as_bytes())?;
