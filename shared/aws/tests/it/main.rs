@@ -4,5 +4,6 @@
 
 mod conformance;
 mod cost;
+mod crashes;
 mod entry_size;
 mod world;
