@@ -53,6 +53,8 @@ struct Shared<S, Q> {
     life: Option<u64>,
     deaths: AtomicU64,
     handled: AtomicU64,
+    /// Tasks that have messages in hand: time stands still for them.
+    working: AtomicU64,
     over: AtomicBool,
 }
 
@@ -87,6 +89,7 @@ where
         life,
         deaths: AtomicU64::new(0),
         handled: AtomicU64::new(0),
+        working: AtomicU64::new(0),
         over: AtomicBool::new(false),
     });
     let workers: Vec<_> =
@@ -147,12 +150,15 @@ async fn watch<S: Store, Q: Queue + Consumer>(
             finished += 1;
         }
         let now = shared.handled.load(Ordering::SeqCst);
-        if now > handled {
+        if now > handled || shared.working.load(Ordering::SeqCst) > 0 {
             (handled, idle) = (now, 0);
         } else {
             idle += 1;
             assert!(idle < IDLE_LOOKS_MAX, "stranded: {finished} runs over, {counters:?}");
-            shared.clock.advance(200);
+            // At the third look nobody is on the way from a queue to its message either.
+            if idle > 2 {
+                shared.clock.advance(200);
+            }
             if idle % 20 == 0 {
                 flow::tick(host).await.expect("ticked");
             }
@@ -192,7 +198,9 @@ where
         let batch = shared.queue.receive(queue, 10, HIDDEN_MS).await.expect("received");
         if batch.is_empty() {
             tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            continue;
         }
+        shared.working.fetch_add(1, Ordering::SeqCst);
         for delivery in batch {
             let done = match queue {
                 QueueName::Events => dispatch(&process.0, &delivery.body).await,
@@ -212,6 +220,7 @@ where
             }
             shared.queue.acknowledge(queue, &[delivery.receipt]).await.expect("acknowledged");
         }
+        shared.working.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
