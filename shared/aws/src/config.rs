@@ -18,8 +18,8 @@ use aws_types::region::Region;
 /// How long a connection may take. Within a region it takes about a millisecond.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(1_000);
 
-/// How long one attempt may take: above what DynamoDB and SQS take at their slowest, and above the
-/// second that a long poll waits; a quarter of [`OPERATION_TIMEOUT`].
+/// How long one attempt may take: above the two seconds that a receive may wait, and a quarter of
+/// [`OPERATION_TIMEOUT`], so that every attempt gets its time.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(3_000);
 
 /// How long a call may take with its retries: well within a function's 30 s.
@@ -30,8 +30,15 @@ const OPERATION_TIMEOUT: Duration = Duration::from_millis(12_000);
 /// an on-demand table's split.
 const ATTEMPTS_MAX: u32 = 4;
 
+/// The mean pause before the first retry doubles from here; the SDK's own first second is for slower
+/// services than these two, which answer in milliseconds.
+const FIRST_BACKOFF: Duration = Duration::from_millis(50);
+
+/// Pauses between attempts do not grow beyond this.
+const LONGEST_BACKOFF: Duration = Duration::from_millis(1_000);
+
 /// What clients need to know.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// The region, such as `eu-west-1`.
     pub region: String,
@@ -101,7 +108,12 @@ impl Settings {
             .credentials_provider(SharedCredentialsProvider::new(self.credentials))
             .http_client(http)
             .sleep_impl(TokioSleep::new())
-            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX))
+            .retry_config(
+                RetryConfig::standard()
+                    .with_max_attempts(ATTEMPTS_MAX)
+                    .with_initial_backoff(FIRST_BACKOFF)
+                    .with_max_backoff(LONGEST_BACKOFF),
+            )
             .timeout_config(timeouts);
         config.set_endpoint_url(self.endpoint);
         config.build()

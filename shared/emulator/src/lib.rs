@@ -36,13 +36,15 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 /// Starts of the child that are tried: a free port may be taken before the child binds it.
 const STARTS_MAX: u32 = 3;
 
-/// Runs `"$@"` until it ends or standard input closes; leaves nothing of its process group behind.
+/// Runs `"$@"` until it ends or standard input closes; leaves nothing of its process group behind, and
+/// nothing of its data unless it ended by itself or somebody made a file `keep` there.
 const KEEPER: &str = r#"
 exec 3<&0
 "$@" 3<&- </dev/null &
 child=$!
-{ cat <&3 >/dev/null; kill -TERM $child; sleep 3; kill -KILL 0; } &
+{ cat <&3 >/dev/null; : >"$TMPDIR/stopped"; kill -TERM $child; sleep 3; kill -KILL $child; } &
 wait $child
+[ -e "$TMPDIR/stopped" ] && [ ! -e "$TMPDIR/keep" ] && rm -rf "$TMPDIR"
 kill -KILL 0
 "#;
 
@@ -70,6 +72,21 @@ impl Emulator {
     /// When there is no Python environment, when the child ends or does not answer in a minute.
     /// The error names the file with the child's output.
     pub fn start() -> Result<Self, EmulatorError> {
+        Self::start_with(&[])
+    }
+
+    /// Starts an emulator as [`Self::start`] does that asks each caller for permission: functions run
+    /// with their roles, whose policies are enforced.
+    ///
+    /// One that is up already is taken as it is.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_enforcing() -> Result<Self, EmulatorError> {
+        Self::start_with(&[("AUTH", "true")])
+    }
+
+    fn start_with(more: &[(&str, &str)]) -> Result<Self, EmulatorError> {
         if let Ok(endpoint) = std::env::var("SOP_AWS_ENDPOINT") {
             let mqtt_port =
                 std::env::var("SOP_AWS_MQTT_PORT").ok().and_then(|port| port.parse().ok());
@@ -81,7 +98,7 @@ impl Emulator {
         }
         let mut tries = 1;
         loop {
-            match Self::spawn(&program) {
+            match Self::spawn(&program, more) {
                 Err(EmulatorError::Ended { .. }) if tries < STARTS_MAX => tries += 1,
                 result => return result,
             }
@@ -104,7 +121,7 @@ impl Emulator {
         Some(log_in(data.path()))
     }
 
-    fn spawn(program: &Path) -> Result<Self, EmulatorError> {
+    fn spawn(program: &Path, more: &[(&str, &str)]) -> Result<Self, EmulatorError> {
         let start = |source| EmulatorError::Start { program: program.to_owned(), source };
         let data = tempfile::Builder::new().prefix("sop-emulator-").tempdir().map_err(start)?;
         let log = File::create(log_in(data.path())).map_err(start)?;
@@ -116,6 +133,7 @@ impl Emulator {
             command.env(name, value);
         }
         let keeper = command
+            .envs(more.iter().copied())
             .env("TMPDIR", data.path())
             .env("STATE_DIR", data.path().join("state"))
             .env("S3_DATA_DIR", data.path().join("s3"))
@@ -143,7 +161,10 @@ impl Emulator {
 impl Running {
     /// Leaves the data directory behind and tells where the log is.
     fn keep_log(&mut self) -> PathBuf {
-        self.data.take().map(|data| log_in(&data.keep())).unwrap_or_default()
+        let Some(data) = self.data.take() else { return PathBuf::new() };
+        // Should this fail the log may be gone, and the error still names what went wrong.
+        let _ = File::create(data.path().join("keep"));
+        log_in(&data.keep())
     }
 }
 
@@ -174,8 +195,8 @@ fn settings(endpoint: &str, port: u16, mqtt_port: u16) -> [(&'static str, String
     ]
 }
 
-/// The Python environment: `SOP_VENV`, else `target/venv` of the workspace.
-fn venv() -> PathBuf {
+/// The Python environment that has the emulator and its tools: `SOP_VENV`, else `target/venv` of the workspace.
+pub fn venv() -> PathBuf {
     std::env::var_os("SOP_VENV").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/venv"),
         PathBuf::from,

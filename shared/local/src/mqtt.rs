@@ -1,8 +1,9 @@
 //! A small MQTT server (3.1.1 and 5) that lives in the process of `sop dev`.
 //!
 //! It is a front door, not a broker: each message goes to a handler, and is acknowledged only after
-//! the handler has said that the message is safe. It keeps no session, stores no retained message and
-//! publishes no will. Subscribers see, at QoS 0, what is accepted while they are connected.
+//! the handler has said that the message is safe. It stores no retained message and publishes no will.
+//! Subscribers see, at QoS 0, what is accepted while they are connected. Sessions are kept in memory:
+//! they are there because clients send again what was not acknowledged only to a server that knows them.
 //!
 //! The flow: [`MqttServer::serve`] → one task a connection → frame → packet → handler (up to
 //! [`IN_FLIGHT_MAX`] at a time) → acknowledgements in the order of receipt → subscribers.
@@ -51,6 +52,9 @@ pub const UNRELEASED_MAX: usize = 1_024;
 
 /// Topic filters of one connection.
 pub const SUBSCRIPTIONS_MAX: usize = 128;
+
+/// Sessions of clients that asked for one, connected or not.
+pub const SESSIONS_MAX: usize = 2 * CONNECTIONS_MAX;
 
 /// Bytes of a client identifier.
 pub const CLIENT_ID_BYTES_MAX: usize = 256;

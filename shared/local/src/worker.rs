@@ -73,7 +73,9 @@ where
                         running.spawn(settle(store.clone(), queue, delivery, handled));
                     }
                 }
-                Err(error) => tracing::error!(queue = queue.as_str(), error = %chain(&error), "receive"),
+                Err(error) => {
+                    tracing::error!(queue = queue.as_str(), error = %chain(&error), "receive")
+                }
             }
         }
         if received > 0 && running.len() < HANDLED_AT_ONCE {

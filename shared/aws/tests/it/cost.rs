@@ -1,5 +1,6 @@
 //! Every operation costs exactly what `docs/store.md` says: requests by name, write, index and read units.
 
+mod flows;
 mod table;
 
 use sop_aws::count::Meter;
@@ -37,6 +38,7 @@ async fn operations_cost_what_the_table_says() {
     tokens(&store, &mut bill).await;
     cron(&store, &mut bill).await;
     queues(&queue, &mut bill).await;
+    Box::pin(flows::flows(store, queue, &mut bill)).await;
     table::assert_documented(&bill);
 }
 

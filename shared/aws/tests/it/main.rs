@@ -6,4 +6,5 @@ mod conformance;
 mod cost;
 mod crashes;
 mod entry_size;
+mod trouble;
 mod world;

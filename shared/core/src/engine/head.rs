@@ -119,6 +119,15 @@ pub struct Head {
     pub reason: Option<String>,
 }
 
+/// The end of the minute that `at` is in.
+///
+/// A deadline only catches outcomes that were lost, and the sweep comes once a minute; steps that follow
+/// each other within a minute then keep their place in the index, and no index entry is paid for.
+fn next_minute(at: Timestamp) -> Timestamp {
+    const MINUTE_MS: i64 = 60_000;
+    Timestamp::from_millis(at.as_millis().div_euclid(MINUTE_MS).saturating_add(1) * MINUTE_MS)
+}
+
 impl Head {
     /// The projection of `run` as entry `seq`, appended at `at`, left it.
     pub fn of(run: &Run, seq: u64, at: Timestamp) -> Self {
@@ -128,7 +137,9 @@ impl Head {
                 (Attention::Inbox { since: *since }, Some(*gate), None)
             }
             State::AwaitingPerson { since, .. } => (Attention::Inbox { since: *since }, None, None),
-            State::Performing { deadline, .. } => (Attention::Due { at: *deadline }, None, None),
+            State::Performing { deadline, .. } => {
+                (Attention::Due { at: next_minute(*deadline) }, None, None)
+            }
             State::Sleeping { until, .. } => (Attention::Due { at: *until }, None, None),
             State::Finished { end, .. } => (
                 Attention::Nothing,

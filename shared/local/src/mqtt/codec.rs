@@ -3,10 +3,15 @@
 //! The packets themselves are read by `mqtt-proto`; this file cuts the stream into frames, so that a
 //! packet that is too large is refused before it is read, and makes one type of the two versions'.
 
+use std::time::Duration;
+
 use bytes::{Buf, Bytes, BytesMut};
 use mqtt_proto::{Pid, Protocol, QosPid, TopicFilter, TopicName, v3, v5};
 
 use super::{PACKET_BYTES_MAX, fault::Fault};
+
+/// The first byte of a CONNECT.
+pub(super) const CONNECT: u8 = 0x10;
 
 /// The protocol of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +32,10 @@ pub(super) struct Frame {
 pub(super) struct Connect {
     pub(super) version: Version,
     pub(super) client_id: String,
+    /// Whether an earlier session is forgotten.
     pub(super) clean: bool,
+    /// How long the session outlives the connection.
+    pub(super) kept: Duration,
     pub(super) keep_alive_secs: u16,
     pub(super) user: Option<String>,
     pub(super) password: Option<Bytes>,
@@ -103,7 +111,6 @@ impl Frame {
 
     /// Reads the first packet of a connection, which must be a CONNECT.
     pub(super) fn first(&self) -> Result<First, Fault> {
-        const CONNECT: u8 = 0x10;
         if self.first != CONNECT {
             return Err(Fault::Protocol("the first packet is not a CONNECT"));
         }
@@ -257,6 +264,7 @@ impl From<v3::Connect> for Connect {
             version: Version::V311,
             client_id: connect.client_id.as_ref().to_owned(),
             clean: connect.clean_session,
+            kept: if connect.clean_session { Duration::ZERO } else { Duration::MAX },
             keep_alive_secs: connect.keep_alive,
             user: connect.username.map(|user| user.as_ref().to_owned()),
             password: connect.password,
@@ -273,11 +281,88 @@ impl From<v5::Connect> for Connect {
             version: Version::V5,
             client_id: connect.client_id.as_ref().to_owned(),
             clean: connect.clean_start,
+            kept: match connect.properties.session_expiry_interval {
+                None => Duration::ZERO,
+                Some(u32::MAX) => Duration::MAX,
+                Some(secs) => Duration::from_secs(secs.into()),
+            },
             keep_alive_secs: connect.keep_alive,
             user: connect.username.map(|user| user.as_ref().to_owned()),
             password: connect.password,
             has_auth_method: connect.properties.auth_method.is_some(),
             packet_bytes_max: usize::try_from(packet_bytes_max).unwrap_or(usize::MAX),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    #[test]
+    fn a_frame_is_cut_only_when_it_is_whole() {
+        let packet = v3::Packet::Publish(v3::Publish::new(
+            QosPid::Level0,
+            TopicName::try_from("a/b").unwrap(),
+            vec![7; 300].into(),
+        ));
+        let bytes = packet.encode().unwrap();
+        let bytes = bytes.as_ref();
+        for cut in 0..bytes.len() {
+            let mut input = BytesMut::from(&bytes[..cut]);
+            assert!(take_frame(&mut input).unwrap().is_none());
+            assert_eq!(input.len(), cut);
+        }
+        let mut input = BytesMut::from(bytes);
+        input.extend_from_slice(b"\xc0");
+        let frame = take_frame(&mut input).unwrap().unwrap();
+        assert!(matches!(frame.packet(Version::V311), Ok(Packet::Publish(_))));
+        assert_eq!(&input[..], b"\xc0");
+    }
+
+    #[test]
+    fn a_length_is_refused_before_its_bytes_come() {
+        let cases: [(&[u8], bool); 4] = [
+            (b"\x30\xff\xff\xff\x7f", true),
+            (b"\x30\xff\xff\xff\xff", false),
+            (b"\x30\x81\x80\x20", true),
+            (b"\x30\x80\x80\x80\x80\x01", false),
+        ];
+        for (bytes, too_large) in cases {
+            let fault = take_frame(&mut BytesMut::from(bytes)).unwrap_err();
+            assert_eq!(matches!(fault, Fault::TooLarge { .. }), too_large, "{bytes:?}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_096))]
+
+        #[test]
+        fn no_bytes_make_the_decoder_panic(first in any::<u8>(), body in vec(any::<u8>(), 0..64)) {
+            let frame = Frame { first, body: body.into() };
+            drop((frame.first(), frame.packet(Version::V311), frame.packet(Version::V5)));
+        }
+
+        #[test]
+        fn no_change_of_a_real_packet_makes_the_decoder_panic(
+            at in any::<prop::sample::Index>(), byte in any::<u8>(), which in 0..2_usize,
+        ) {
+            let mut connect = v5::Connect::new("a".into(), 30);
+            connect.properties.receive_max = Some(9);
+            connect.username = Some("user".into());
+            let topic = TopicName::try_from("a/b").unwrap();
+            let mut publish = v5::Publish::new(QosPid::Level1(Pid::default()), topic, "21".into());
+            publish.properties.payload_is_utf8 = Some(true);
+            publish.properties.content_type = Some("text/plain".into());
+            let packets = [v5::Packet::from(connect), v5::Packet::from(publish)];
+            let bytes = packets[which].encode().unwrap();
+            let mut body = bytes.as_ref()[2..].to_vec();
+            let at = at.index(body.len());
+            body[at] = byte;
+            let frame = Frame { first: bytes.as_ref()[0], body: body.into() };
+            drop((frame.first(), frame.packet(Version::V5)));
         }
     }
 }

@@ -15,7 +15,7 @@ use super::{
     codec::{Frame, Packet, Publish, Version},
     fault::Fault,
     handshake::{self, Admitted},
-    in_flight::{InFlight, Receipt, Ticket, Unreleased},
+    in_flight::{InFlight, Receipt, Ticket},
     registry::{Mailbox, Place},
     reply,
     wire::Wire,
@@ -61,7 +61,6 @@ pub(super) async fn run<S, H, Fut>(
         mailbox,
         handler,
         in_flight: InFlight::new(),
-        unreleased: Unreleased::default(),
     };
     connection.serve(stopping).await;
 }
@@ -70,7 +69,8 @@ async fn admit<S>(wire: &mut Wire<S>, shared: &Shared) -> Result<Admitted, Fault
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let frame = timeout(CONNECT_WITHIN, wire.frame()).await.map_err(|_| Fault::NoConnect)??;
+    let frame =
+        timeout(CONNECT_WITHIN, wire.first_frame()).await.map_err(|_| Fault::NoConnect)??;
     handshake::admit(&frame, shared).map_err(|(answer, fault)| {
         if let Some(answer) = answer {
             wire.push(answer.as_ref());
@@ -89,7 +89,6 @@ struct Connection<S, H, Fut: Future> {
     mailbox: Mailbox,
     handler: H,
     in_flight: InFlight<Fut>,
-    unreleased: Unreleased,
 }
 
 /// What a connection waits for.
@@ -194,11 +193,11 @@ where
         match frame.packet(self.version)? {
             Packet::Publish(publish) => self.publish(publish)?,
             Packet::Release(pid) => {
-                let known = self.unreleased.release(pid)?;
+                let known = self.place.unreleased().release(pid)?;
                 self.wire.push(reply::released(self.version, pid, known).as_ref());
             }
             Packet::Subscribe(pid, filters) => {
-                let outcomes = self.place.subscribe(filters);
+                let outcomes = self.place.subscribe(&filters);
                 self.wire.push(reply::subscribed(self.version, pid, &outcomes).as_ref());
             }
             Packet::Unsubscribe(pid, filters) => {
@@ -216,7 +215,8 @@ where
     fn publish(&mut self, publish: Publish) -> Result<(), Fault> {
         let Publish { dup, retain, qos_pid: message, topic, payload } = publish;
         if let QosPid::Level2(pid) = message {
-            match self.unreleased.receive(pid)? {
+            let receipt = self.place.unreleased().receive(pid)?;
+            match receipt {
                 Receipt::New => {}
                 Receipt::WithHandler => return Ok(()),
                 Receipt::Taken => {
@@ -246,7 +246,7 @@ where
         match answer {
             Ok(()) => {
                 if let QosPid::Level2(pid) = message {
-                    self.unreleased.take(pid);
+                    self.place.unreleased().take(pid);
                 }
                 self.acknowledge(message);
                 finish(&self.place, copy);
@@ -264,7 +264,7 @@ where
             return Ok(());
         }
         if let QosPid::Level2(pid) = message {
-            self.unreleased.forget(pid);
+            self.place.unreleased().forget(pid);
         }
         match reply::refused(self.version, message, why) {
             Some(refusal) => {
@@ -316,5 +316,50 @@ where
         if answer.is_ok() {
             finish(place, ticket.copy);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{Ready, ready};
+
+    use mqtt_proto::v3;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+    use super::*;
+
+    fn take(_: Published) -> Ready<Result<(), Refused>> {
+        ready(Ok(()))
+    }
+
+    /// Starts a connection; the sender must live, or the server stops.
+    fn start() -> (DuplexStream, watch::Sender<bool>) {
+        let (client, server) = duplex(1024);
+        let (stop, stopping) = watch::channel(false);
+        tokio::spawn(async move { run(server, &Shared::default(), take, stopping).await });
+        (client, stop)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_does_not_say_who_it_is_is_let_go() {
+        for bytes in [&b""[..], b"\x10", b"\x10\x0c\0\x04MQTT"] {
+            let ((mut client, _stop), began) = (start(), Instant::now());
+            client.write_all(bytes).await.unwrap();
+            assert_eq!(client.read_to_end(&mut Vec::new()).await.unwrap(), 0);
+            assert_eq!(began.elapsed().as_secs(), CONNECT_WITHIN.as_secs());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_keep_alive_counts_from_the_last_packet() {
+        let ((mut client, _stop), began) = (start(), Instant::now());
+        let connect = v3::Packet::from(v3::Connect::new("a".into(), 20)).encode().unwrap();
+        client.write_all(connect.as_ref()).await.unwrap();
+        tokio::time::advance(Duration::from_secs(25)).await;
+        client.write_all(b"\xc0\0").await.unwrap();
+        let mut said = Vec::new();
+        client.read_to_end(&mut said).await.unwrap();
+        assert_eq!(said, b"\x20\x02\0\0\xd0\0");
+        assert_eq!(began.elapsed().as_secs(), 25 + 30);
     }
 }

@@ -36,10 +36,10 @@ pub(super) fn admit(frame: &Frame, shared: &Shared) -> Result<Admitted, Denied> 
     if let Some((denial, why)) = denial(&connect, shared.credentials.as_ref()) {
         return Err((Some(reply::denial(connect.version, denial)), Fault::NotAdmitted(why)));
     }
-    let Connect { version, client_id, keep_alive_secs, packet_bytes_max, .. } = *connect;
-    let (place, mailbox) = shared.registry.enter(&client_id, version, packet_bytes_max);
-    let assigned = client_id.is_empty().then_some(&*place.client_id);
-    let welcome = reply::welcome(version, assigned);
+    let (place, mailbox, resumed) = shared.registry.enter(&connect);
+    let assigned = connect.client_id.is_empty().then_some(&*place.client_id);
+    let welcome = reply::welcome(connect.version, resumed, assigned);
+    let Connect { version, keep_alive_secs, .. } = *connect;
     Ok(Admitted { version, keep_alive_secs, place, mailbox, welcome })
 }
 

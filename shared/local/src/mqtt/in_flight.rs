@@ -76,6 +76,11 @@ pub(super) enum Receipt {
 }
 
 impl Unreleased {
+    /// Forgets the messages that no handler of the new connection has.
+    pub(super) fn resume(&mut self) {
+        self.0.retain(|_, taken| *taken);
+    }
+
     /// Notes that a message came.
     pub(super) fn receive(&mut self, pid: Pid) -> Result<Receipt, Fault> {
         match self.0.get(&pid) {

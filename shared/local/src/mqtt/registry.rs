@@ -6,13 +6,23 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use bytes::Bytes;
-use mqtt_proto::{TopicFilter, TopicName};
-use tokio::sync::{mpsc, oneshot};
+use mqtt_proto::TopicName;
+use sop_core::topic::{TopicFilter, TopicFilterError};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 
-use super::{SUBSCRIPTIONS_MAX, codec::Version, reply, reply::Subscribed};
+use super::{
+    SESSIONS_MAX, SUBSCRIPTIONS_MAX,
+    codec::{Connect, Version},
+    in_flight::Unreleased,
+    reply::{self, Subscribed},
+};
 
 /// Messages that wait for one subscriber; a subscriber that is slower misses the next.
 const WAITING_MAX: usize = 64;
@@ -28,9 +38,28 @@ pub(super) struct Registry {
 #[derive(Debug, Default)]
 struct Inner {
     next: u64,
+    /// Those connected, by client identifier, each with its number and what ends its connection.
     clients: HashMap<Arc<str>, (u64, oneshot::Sender<()>)>,
     subscribers: HashMap<u64, Subscriber>,
+    /// Of clients that asked for it, connected or not, by client identifier.
+    sessions: HashMap<Arc<str>, Session>,
 }
+
+/// What a client finds again when it comes back. It is kept in memory alone.
+#[derive(Debug)]
+struct Session {
+    /// The number of the last connection.
+    number: u64,
+    kept: Duration,
+    /// When the last connection ended; none while there is one.
+    left_at: Option<Instant>,
+    /// Empty while the client is connected.
+    filters: Filters,
+    unreleased: Arc<Mutex<Unreleased>>,
+}
+
+/// Filters, each with whether the client leaves out its own messages.
+type Filters = Vec<(TopicFilter, bool)>;
 
 impl Inner {
     fn free_client_id(&mut self) -> Arc<str> {
@@ -42,13 +71,37 @@ impl Inner {
             self.next += 1;
         }
     }
+
+    /// Keeps a session; when there are too many, the one whose client left first is forgotten.
+    fn keep(&mut self, client_id: Arc<str>, session: Session) {
+        if self.sessions.len() >= SESSIONS_MAX {
+            let left = self.sessions.iter().filter(|(_, session)| session.left_at.is_some());
+            let oldest =
+                left.min_by_key(|(_, session)| session.left_at).map(|(id, _)| Arc::clone(id));
+            if let Some(oldest) = oldest {
+                self.sessions.remove(&oldest);
+            }
+        }
+        self.sessions.insert(client_id, session);
+    }
+
+    /// Ends a connection's subscriptions, which its session keeps if it has one.
+    fn leave(&mut self, client_id: &str, number: u64) {
+        let subscriber = self.subscribers.remove(&number);
+        if let Some(session) = self.sessions.get_mut(client_id)
+            && session.number == number
+        {
+            session.left_at = Some(Instant::now());
+            session.filters = subscriber.map(|subscriber| subscriber.filters).unwrap_or_default();
+        }
+    }
 }
 
 #[derive(Debug)]
 struct Subscriber {
     version: Version,
     packet_bytes_max: usize,
-    filters: Vec<(TopicFilter, bool)>,
+    filters: Filters,
     sender: mpsc::Sender<Bytes>,
 }
 
@@ -61,6 +114,7 @@ pub(super) struct Place {
     version: Version,
     packet_bytes_max: usize,
     sender: mpsc::Sender<Bytes>,
+    unreleased: Arc<Mutex<Unreleased>>,
 }
 
 /// What a client hears from others.
@@ -78,29 +132,49 @@ impl Registry {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives a client its place; one with the same identifier loses its own.
+    /// Gives a client its place, and says whether its session was here; another connection with the same
+    /// identifier loses its own.
     ///
-    /// An empty `client_id` is replaced by one that nobody has.
-    pub(super) fn enter(
-        self: &Arc<Self>,
-        client_id: &str,
-        version: Version,
-        packet_bytes_max: usize,
-    ) -> (Place, Mailbox) {
-        let (kick, taken_over) = oneshot::channel();
+    /// An empty identifier is replaced by one that nobody has.
+    pub(super) fn enter(self: &Arc<Self>, connect: &Connect) -> (Place, Mailbox, bool) {
+        let (end, taken_over) = oneshot::channel();
         let (sender, messages) = mpsc::channel(WAITING_MAX);
         let mut inner = self.lock();
         inner.next += 1;
-        let client_id = match client_id {
+        let client_id = match &*connect.client_id {
             "" => inner.free_client_id(),
             given => Arc::from(given),
         };
         let number = inner.next;
-        inner.clients.insert(Arc::clone(&client_id), (number, kick));
+        if let Some((other, _)) = inner.clients.insert(Arc::clone(&client_id), (number, end)) {
+            inner.leave(&client_id, other);
+        }
+        let session = inner.sessions.remove(&client_id).filter(|session| {
+            let alive = session.left_at.is_none_or(|left_at| left_at.elapsed() < session.kept);
+            alive && !connect.clean
+        });
+        let resumed = session.is_some();
+        let (filters, unreleased) =
+            session.map(|session| (session.filters, session.unreleased)).unwrap_or_default();
+        unreleased.lock().unwrap_or_else(PoisonError::into_inner).resume();
+        if !connect.kept.is_zero() {
+            let (kept, unreleased) = (connect.kept, Arc::clone(&unreleased));
+            let session = Session { number, kept, left_at: None, filters: Vec::new(), unreleased };
+            inner.keep(Arc::clone(&client_id), session);
+        }
+        let &Connect { version, packet_bytes_max, .. } = connect;
+        if !filters.is_empty() {
+            let sender = sender.clone();
+            inner
+                .subscribers
+                .insert(number, Subscriber { version, packet_bytes_max, filters, sender });
+        }
+        self.settle(&mut inner, number);
         drop(inner);
         let registry = Arc::clone(self);
-        let place = Place { registry, number, client_id, version, packet_bytes_max, sender };
-        (place, Mailbox { taken_over, messages })
+        let place =
+            Place { registry, number, client_id, version, packet_bytes_max, sender, unreleased };
+        (place, Mailbox { taken_over, messages }, resumed)
     }
 
     /// Whether any client subscribes to anything.
@@ -116,7 +190,7 @@ impl Registry {
         for (&number, subscriber) in &inner.subscribers {
             let own = from == Some(number);
             let mut filters = subscriber.filters.iter();
-            if !filters.any(|(filter, no_local)| !(own && *no_local) && matches(filter, topic)) {
+            if !filters.any(|(filter, no_local)| !(own && *no_local) && filter.matches(topic)) {
                 continue;
             }
             let slot = match subscriber.version {
@@ -147,7 +221,7 @@ impl Registry {
 
 impl Place {
     /// Adds filters, or replaces those that are there, with an outcome for each.
-    pub(super) fn subscribe(&self, wanted: Vec<(TopicFilter, bool)>) -> Vec<Subscribed> {
+    pub(super) fn subscribe(&self, wanted: &[(mqtt_proto::TopicFilter, bool)]) -> Vec<Subscribed> {
         let mut inner = self.registry.lock();
         let subscriber = inner.subscribers.entry(self.number).or_insert_with(|| Subscriber {
             version: self.version,
@@ -156,18 +230,20 @@ impl Place {
             sender: self.sender.clone(),
         });
         let filters = &mut subscriber.filters;
-        let outcomes = wanted.into_iter().map(|(filter, no_local)| {
-            if filter.is_shared() {
-                return Subscribed::Shared;
-            }
+        let outcomes = wanted.iter().map(|(filter, no_local)| {
+            let filter = match TopicFilter::parse(filter) {
+                Ok(filter) => filter,
+                Err(TopicFilterError::Shared) => return Subscribed::Shared,
+                Err(_) => return Subscribed::Invalid,
+            };
             if let Some((_, was)) = filters.iter_mut().find(|(other, _)| *other == filter) {
-                *was = no_local;
+                *was = *no_local;
                 return Subscribed::Granted;
             }
             if filters.len() >= SUBSCRIPTIONS_MAX {
                 return Subscribed::TooMany;
             }
-            filters.push((filter, no_local));
+            filters.push((filter, *no_local));
             Subscribed::Granted
         });
         let outcomes = outcomes.collect();
@@ -176,19 +252,24 @@ impl Place {
     }
 
     /// Removes filters, and says of each whether it was there.
-    pub(super) fn unsubscribe(&self, unwanted: &[TopicFilter]) -> Vec<bool> {
+    pub(super) fn unsubscribe(&self, unwanted: &[mqtt_proto::TopicFilter]) -> Vec<bool> {
         let mut inner = self.registry.lock();
         let Some(subscriber) = inner.subscribers.get_mut(&self.number) else {
             return vec![false; unwanted.len()];
         };
         let existed = unwanted.iter().map(|filter| {
             let before = subscriber.filters.len();
-            subscriber.filters.retain(|(other, _)| other != filter);
+            subscriber.filters.retain(|(other, _)| other.as_str() != &**filter);
             subscriber.filters.len() < before
         });
         let existed = existed.collect();
         self.registry.settle(&mut inner, self.number);
         existed
+    }
+
+    /// The QoS 2 messages of the session.
+    pub(super) fn unreleased(&self) -> MutexGuard<'_, Unreleased> {
+        self.unreleased.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends a message of this client to those who subscribe to it.
@@ -218,29 +299,7 @@ impl Drop for Place {
         if inner.clients.get(&self.client_id).is_some_and(|(number, _)| *number == self.number) {
             inner.clients.remove(&self.client_id);
         }
-        if let Some(subscriber) = inner.subscribers.get_mut(&self.number) {
-            subscriber.filters.clear();
-        }
+        inner.leave(&self.client_id, self.number);
         self.registry.settle(&mut inner, self.number);
     }
-}
-
-/// Whether a message to `topic` is one that `filter` asks for.
-///
-/// Source: MQTT 5.0, section 4.7.
-fn matches(filter: &str, topic: &str) -> bool {
-    if topic.starts_with('$') && filter.starts_with(['+', '#']) {
-        return false;
-    }
-    let mut levels = topic.split('/');
-    for wanted in filter.split('/') {
-        if wanted == "#" {
-            return true;
-        }
-        match levels.next() {
-            Some(level) if wanted == "+" || wanted == level => {}
-            Some(_) | None => return false,
-        }
-    }
-    levels.next().is_none()
 }

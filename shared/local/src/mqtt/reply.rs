@@ -15,18 +15,18 @@ fn v5(packet: impl Into<v5::Packet>) -> VarBytes {
     packet.into().encode().expect(ENCODES)
 }
 
-/// Says that a client is let in. `assigned` is the identifier of a client that came without one.
-pub(super) fn welcome(version: Version, assigned: Option<&str>) -> VarBytes {
+/// Says that a client is let in. `resumed` is whether its session was here, and `assigned` the identifier
+/// of a client that came without one.
+pub(super) fn welcome(version: Version, resumed: bool, assigned: Option<&str>) -> VarBytes {
     const FIXED_HEADER_BYTES_MAX: usize = 5;
     match version {
-        Version::V311 => v3(v3::Connack::new(false, v3::ConnectReturnCode::Accepted)),
+        Version::V311 => v3(v3::Connack::new(resumed, v3::ConnectReturnCode::Accepted)),
         Version::V5 => {
-            let mut connack = v5::Connack::new(false, v5::ConnectReasonCode::Success);
+            let mut connack = v5::Connack::new(resumed, v5::ConnectReasonCode::Success);
             let properties = &mut connack.properties;
             properties.receive_max = u16::try_from(IN_FLIGHT_MAX).ok();
             properties.max_packet_size =
                 u32::try_from(PACKET_BYTES_MAX + FIXED_HEADER_BYTES_MAX).ok();
-            properties.session_expiry_interval = Some(0);
             properties.subscription_id_available = Some(false);
             properties.shared_subscription_available = Some(false);
             properties.assigned_client_id = assigned.map(Into::into);
@@ -104,6 +104,7 @@ pub(super) fn released(version: Version, pid: Pid, known: bool) -> VarBytes {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Subscribed {
     Granted,
+    Invalid,
     Shared,
     TooMany,
 }
@@ -114,13 +115,16 @@ pub(super) fn subscribed(version: Version, pid: Pid, outcomes: &[Subscribed]) ->
         Version::V311 => {
             let codes = outcomes.iter().map(|outcome| match outcome {
                 Subscribed::Granted => v3::SubscribeReturnCode::MaxLevel0,
-                Subscribed::Shared | Subscribed::TooMany => v3::SubscribeReturnCode::Failure,
+                Subscribed::Invalid | Subscribed::Shared | Subscribed::TooMany => {
+                    v3::SubscribeReturnCode::Failure
+                }
             });
             v3(v3::Suback::new(pid, codes.collect()))
         }
         Version::V5 => {
             let codes = outcomes.iter().map(|outcome| match outcome {
                 Subscribed::Granted => v5::SubscribeReasonCode::GrantedQoS0,
+                Subscribed::Invalid => v5::SubscribeReasonCode::TopicFilterInvalid,
                 Subscribed::Shared => v5::SubscribeReasonCode::SharedSubscriptionNotSupported,
                 Subscribed::TooMany => v5::SubscribeReasonCode::QuotaExceeded,
             });

@@ -55,9 +55,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         }
     }
 
-    /// Waits for a whole frame.
-    pub(super) async fn frame(&mut self) -> Result<Frame, Fault> {
+    /// Waits for the first frame, which must be a CONNECT's; others are refused before they are whole.
+    pub(super) async fn first_frame(&mut self) -> Result<Frame, Fault> {
         loop {
+            if self.input.first().is_some_and(|&first| first != codec::CONNECT) {
+                return Err(Fault::Protocol("the first packet is not a CONNECT"));
+            }
             if let Some(frame) = self.take_frame()? {
                 return Ok(frame);
             }

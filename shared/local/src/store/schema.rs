@@ -36,7 +36,6 @@ CREATE TABLE counter (
     completed_at INTEGER,
     PRIMARY KEY (tenant, sop)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX counter_congested ON counter (tenant, sop) WHERE waiting > 0;
 CREATE TABLE content (
     kind TEXT NOT NULL,
     digest TEXT NOT NULL,

@@ -76,6 +76,13 @@ pub(super) async fn enqueue<S, Q: Queue, C>(
 ) -> Result<(), FlowError> {
     let body = Body::Event { event: Box::new(event.clone()) };
     host.queue.send(QueueName::Events, &[body.into_message(delay_secs)]).await?;
+    tracing::info!(
+        event.id = %event.id,
+        event.source = %event.source,
+        event.subject = %event.subject,
+        trace = event.trace.as_deref().unwrap_or(""),
+        "accepted"
+    );
     Ok(())
 }
 

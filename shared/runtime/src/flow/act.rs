@@ -8,7 +8,7 @@ use futures_util::future::try_join;
 use sop_core::Timestamp;
 use sop_core::definition::Definition;
 use sop_core::engine::{Effect, Head, Input, Run, State, Transition, outstanding};
-use sop_core::id::{SopName, Tenant};
+use sop_core::id::{RunId, SopName, Tenant};
 use sop_core::journal::Entry;
 use sop_core::limits::DELAY_SECS_MAX;
 
@@ -77,7 +77,7 @@ where
     match admit {
         // After the head: a run that queues must be found in the queue.
         Some((tenant, sop_name)) if look_at_queue => {
-            admit_next(host, &tenant, &sop_name, sop.max_concurrent, 0).await
+            admit_next(host, (&tenant, &sop_name), sop.max_concurrent, None).await
         }
         Some(_) | None => Ok(()),
     }
@@ -150,43 +150,64 @@ async fn send<S, Q: Queue, C>(
     Ok(())
 }
 
-/// Runs that are asked to try for a slot when the bound is not known.
-const CANDIDATES: usize = 8;
+/// Runs that are looked at for one ask, and runs that the sweep asks at once.
+const CANDIDATES: usize = 16;
 
-/// Asks the runs that have waited longest for a slot of `sop` to try for one, as many as are free.
+/// Asks one of the runs that have waited longest for a slot of `sop` to try for one, if one is free.
 ///
-/// The runs are asked through the queue, so that a crash after one took its slot cannot leave it
-/// without its effects.
+/// One slot given back is one ask, and an ask that finds its run gone passes itself on (`not` names that
+/// run), so there are never more asks on their way than slots were given back. Among as many runs as
+/// slots are free, all of which are to go on, any may be asked: two asks seldom meet.
+///
+/// The run is asked through the queue, so that a crash after it took its slot cannot leave it without
+/// its effects.
 pub(super) async fn admit_next<S, Q, C>(
     host: &Host<S, Q, C>,
-    tenant: &Tenant,
-    sop: &SopName,
+    identity: (&Tenant, &SopName),
     max: Option<u32>,
-    delay_secs: u32,
+    not: Option<&RunId>,
 ) -> Result<(), FlowError>
 where
     S: Journal + Heads,
     Q: Queue,
     C: Clock,
 {
+    let (tenant, sop) = identity;
     let counters = host.store.counters(tenant, sop).await?;
-    let free = match max {
-        Some(max) => max.saturating_sub(counters.active) as usize,
-        None => CANDIDATES,
-    };
+    let free = max.unwrap_or(u32::MAX).saturating_sub(counters.active) as usize;
     if counters.waiting == 0 || free == 0 {
         return Ok(());
     }
-    let runs = host.store.queued(tenant, sop, free.min(counters.waiting as usize)).await?;
-    let asks: Vec<Message> = runs
-        .into_iter()
-        .map(|run| {
-            // Each ask has an id of its own: of two that ask the same run, the second must hear that
-            // the run is not queued, and pass its slot on.
-            let id = Input::Admit.system_id(u64::from_be_bytes(random()));
-            Body::Input { run, id, by: "admission".to_owned(), input: Input::Admit }
-                .into_message(delay_secs)
-        })
-        .collect();
+    let mut runs = host.store.queued(tenant, sop, free.min(CANDIDATES) + 1).await?;
+    runs.retain(|run| Some(run) != not);
+    runs.truncate(free.min(CANDIDATES));
+    if runs.is_empty() {
+        return Ok(());
+    }
+    let any = usize::from_be_bytes(random()) % runs.len();
+    send(host, QueueName::Events, &[ask(runs.swap_remove(any))]).await
+}
+
+/// Asks as many of the runs that have waited longest for a slot of `sop` as one tick may: the sweep's
+/// way to mend asks that were lost.
+pub(super) async fn admit_waiting<S, Q, C>(
+    host: &Host<S, Q, C>,
+    tenant: &Tenant,
+    sop: &SopName,
+) -> Result<(), FlowError>
+where
+    S: Heads,
+    Q: Queue,
+    C: Clock,
+{
+    let runs = host.store.queued(tenant, sop, CANDIDATES).await?;
+    let asks: Vec<Message> = runs.into_iter().map(ask).collect();
     send(host, QueueName::Events, &asks).await
+}
+
+/// Each ask has an id of its own: of two that ask the same run, the second must hear that the run is not
+/// queued, and pass itself on.
+fn ask(run: RunId) -> Message {
+    let id = Input::Admit.system_id(u64::from_be_bytes(random()));
+    Body::Input { run, id, by: "admission".to_owned(), input: Input::Admit }.into_message(0)
 }

@@ -51,12 +51,13 @@ where
         }
         if let Some(done) = once(host, &at, id, by, input).await? {
             if let (Input::Admit, Advanced::Refused(_)) = (input, &done) {
-                // The run is in the queue by a head that is behind, or two that returned their slots at
-                // once both asked it: then the other slot is free.
+                // The run is in the queue by a head that is behind, or two that gave their slots back at
+                // once both asked it: then the other slot is free, and the ask is passed on.
                 look_again(host, &at.entry).await?;
                 let identity = &at.run().identity;
                 let max = at.sop.max_concurrent;
-                admit_next(host, &identity.tenant, &identity.sop, max, 1).await?;
+                let of = (&identity.tenant, &identity.sop);
+                admit_next(host, of, max, Some(run)).await?;
             }
             return Ok(done);
         }

@@ -8,7 +8,7 @@ use sop_core::matching::Listed;
 use sop_core::time::Timestamp;
 
 use crate::envelope::Body;
-use crate::flow::act::admit_next;
+use crate::flow::act::admit_waiting;
 use crate::flow::{Active, FlowError, Host};
 use crate::port::{Catalog, Clock, CronCursor, Heads, Journal, Message, Queue, QueueName};
 
@@ -64,7 +64,7 @@ where
 {
     let congested = host.store.congested(&host.tenant, CONGESTED_MAX).await?;
     for sop in &congested {
-        admit_next(host, &host.tenant, sop, None, 0).await?;
+        admit_waiting(host, &host.tenant, sop).await?;
     }
     Ok(congested.len())
 }

@@ -6,7 +6,7 @@ use std::future::Future;
 use std::path::Path;
 
 use sop_aws::count::{Count, Meter};
-use sop_runtime::port::PortError;
+use sop_runtime::report::chain;
 
 /// What operations cost, by their names in the document.
 pub struct Bill {
@@ -20,13 +20,13 @@ impl Bill {
     }
 
     /// Makes `call` and notes what it cost as `name`.
-    pub async fn of<T>(
+    pub async fn of<T, E: std::error::Error>(
         &mut self,
         name: &str,
-        call: impl Future<Output = Result<T, PortError>>,
+        call: impl Future<Output = Result<T, E>>,
     ) -> T {
         self.meter.take();
-        let value = call.await.unwrap_or_else(|error| panic!("{name}: {error}: {}", error.source));
+        let value = call.await.unwrap_or_else(|error| panic!("{name}: {}", chain(&error)));
         let cost = cells(&self.meter.take());
         match self.rows.iter().find(|(known, _)| known == name) {
             Some((_, known)) => assert_eq!(*known, cost, "{name} costs the same each time"),
@@ -67,9 +67,9 @@ pub fn assert_documented(bill: &Bill) {
     }
 }
 
-/// The rows of the tables under `## Operations`: the first cell without its backticks, and the rest.
+/// The rows of the tables from `## Operations` on: the first cell without its backticks, and the rest.
 fn rows(text: &str) -> BTreeMap<String, String> {
-    let section = text.split("\n## ").find(|part| part.starts_with("Operations")).unwrap_or("");
+    let (_, section) = text.split_once("\n## Operations").expect("the document has the tables");
     let mut rows = BTreeMap::new();
     for line in section.lines().filter_map(|line| line.strip_prefix("| `")) {
         let (name, rest) = line.split_once("` | ").expect("a row has a name and cells");

@@ -1,0 +1,153 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+use crate::command::{
+    approve, audit, cancel, complete, deny, dev, emit, events, explain, fail, inbox, list,
+    matching, new, pair, push, run, runs, show, status, validate,
+};
+
+/// Where a host on this machine listens.
+pub(crate) const DEFAULT_URL: &str = "http://127.0.0.1:3000";
+
+/// Runs standard operating procedures: two readable files in git, started by events, on a ledger.
+#[derive(Debug, Parser)]
+#[command(name = "sop", version, propagate_version = true, arg_required_else_help = true)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct Global {
+    /// How to print: for people, or JSON for programs
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+    /// Base URL of the host
+    #[arg(long, global = true, env = "SOP_URL", default_value = DEFAULT_URL)]
+    pub(crate) url: String,
+    /// Bearer token; otherwise the one that `sop pair` saved for the URL
+    #[arg(long, global = true, env = "SOP_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+}
+
+/// How to print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Where the definitions are.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct SopsDir {
+    /// Directory that holds one folder an SOP
+    #[arg(long = "sops", value_name = "DIR", env = "SOP_DIR", default_value = "./sops")]
+    pub(crate) dir: PathBuf,
+}
+
+/// The front door of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Door {
+    /// An HTTP request
+    Webhook,
+    /// An MQTT message
+    Mqtt,
+    /// A schedule's fire time
+    Cron,
+    /// A device uplink
+    Peripheral,
+    /// A start by name
+    Manual,
+}
+
+/// An event, as described on the command line.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct EventArgs {
+    /// The front door that the event comes in at
+    #[arg(long, value_enum)]
+    pub(crate) source: Door,
+    /// Path of a webhook, such as /sop/deploy
+    #[arg(long)]
+    pub(crate) path: Option<String>,
+    /// Topic of an MQTT message
+    #[arg(long)]
+    pub(crate) topic: Option<String>,
+    /// Cron expression that fires
+    #[arg(long)]
+    pub(crate) expression: Option<String>,
+    /// Board of a device uplink
+    #[arg(long)]
+    pub(crate) board: Option<String>,
+    /// Signal of a device uplink
+    #[arg(long)]
+    pub(crate) signal: Option<String>,
+    /// Payload: text, @FILE, or - for standard input
+    #[arg(long, value_name = "JSON|@FILE|-", allow_hyphen_values = true)]
+    pub(crate) payload: Option<String>,
+}
+
+/// One subcommand.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Write the two files of a new SOP
+    New(new::Args),
+    /// Check definitions and say precisely what is wrong
+    Validate(validate::Args),
+    /// List SOPs
+    List(list::Args),
+    /// Show one definition
+    Show(show::Args),
+    /// Tell which SOPs an event would start, and why the others not; needs no server
+    #[command(name = "match")]
+    Matching(matching::Args),
+    /// Make local definitions the active ones
+    Push(push::Args),
+    /// Start a run by hand
+    Run(run::Args),
+    /// Send an event as if it had come in at a front door
+    Emit(emit::Args),
+    /// List runs, newest first
+    Runs(runs::Args),
+    /// Show where a run stands and what to do next
+    Status(status::Args),
+    /// List the runs that wait for a person, longest waiting first
+    Inbox(inbox::Args),
+    /// Say yes at a run's open gate
+    Approve(approve::Args),
+    /// Say no at a run's open gate
+    Deny(deny::Args),
+    /// Report a step as done
+    Complete(complete::Args),
+    /// Report a step as failed
+    Fail(fail::Args),
+    /// Stop a run
+    Cancel(cancel::Args),
+    /// List events with each SOP's verdict and its reason
+    Events(events::Args),
+    /// Prove or print a run's ledger
+    Audit(audit::Args),
+    /// Pair this machine with a host, or ask for a code for another
+    Pair(pair::Args),
+    /// Run everything on this machine: webhooks, MQTT, schedules and the store
+    Dev(dev::Args),
+    /// Explain a diagnostic code
+    Explain(explain::Args),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Args::command().debug_assert();
+    }
+}

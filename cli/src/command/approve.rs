@@ -1,0 +1,33 @@
+//! `sop approve`: says yes at a run's open gate.
+
+use anyhow::Result;
+use serde_json::json;
+
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::{person, resolve};
+
+/// Arguments of `sop approve`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The run: its id, the beginning of it, or `last`
+    run: String,
+    /// Revision of the gate; the open one when left out
+    #[arg(long)]
+    gate: Option<u32>,
+    /// What to put on the ledger beside the yes
+    #[arg(long)]
+    comment: Option<String>,
+}
+
+pub(crate) async fn run(args: &Args, context: &mut Context) -> Result<Exit> {
+    let client = context.client()?;
+    let (_, run) = resolve::run(&client, &args.run).await?;
+    let revision = person::gate(&run, args.gate)?;
+    let mut body = json!({ "revision": revision, "decision": "approve" });
+    if let Some(comment) = &args.comment {
+        body["comment"] = json!(comment);
+    }
+    let path = ["api", "gates", &run.run, "decision"];
+    person::say(context, &client, &path, body.to_string()).await
+}

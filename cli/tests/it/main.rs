@@ -1,0 +1,10 @@
+//! The real binary: over real files, and against a host that answers what the test says.
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails, and says where")]
+
+mod audit;
+mod cli;
+mod client;
+mod kill;
+mod offline;
+mod pairing;
+mod stub;

@@ -1,0 +1,27 @@
+//! Lambda function behind `/api`, `/pair` and `/healthz`, and for direct calls that IAM lets in.
+
+mod operation;
+mod payload;
+
+use std::sync::Arc;
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use sop_wiring::{host, log};
+
+use crate::payload::Payload;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    log::init();
+    let host = Arc::new(host::full().map_err(log::failed)?);
+    let router = sop_http::api(Arc::clone(&host));
+    let handler = |event: LambdaEvent<Payload>| {
+        let (host, router) = (Arc::clone(&host), router.clone());
+        async move {
+            Ok::<_, Error>(
+                payload::answer(&host, router, event.payload).await.map_err(log::failed)?,
+            )
+        }
+    };
+    lambda_runtime::run(service_fn(handler)).await
+}

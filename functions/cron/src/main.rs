@@ -1,0 +1,21 @@
+//! Lambda function behind the minute schedule: fires what is due, wakes what is overdue.
+
+mod payload;
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use sop_runtime::flow;
+use sop_wiring::{host, log};
+
+use crate::payload::{Schedule, Tick};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    log::init();
+    let host = &host::events_only().map_err(log::failed)?;
+    let handler = |_: LambdaEvent<Schedule>| async move {
+        let tick = Tick::from(flow::tick(host).await.map_err(log::failed)?);
+        tracing::info!(fired = tick.fired, woken = tick.woken, congested = tick.congested, "tick");
+        Ok::<_, Error>(tick)
+    };
+    lambda_runtime::run(service_fn(handler)).await
+}

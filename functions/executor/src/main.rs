@@ -1,0 +1,23 @@
+//! Lambda function behind the effects queue: built-ins do steps.
+
+mod payload;
+
+use std::sync::Arc;
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use sop_capability::BuiltIns;
+use sop_runtime::port::SystemClock;
+use sop_wiring::{host, log};
+
+use crate::payload::Batch;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    log::init();
+    let host = &Arc::new(host::events_only().map_err(log::failed)?);
+    let built_ins = &Arc::new(BuiltIns::new(SystemClock));
+    let handler = |event: LambdaEvent<Batch>| async move {
+        Ok::<_, Error>(payload::execute(host, built_ins, event.payload).await)
+    };
+    lambda_runtime::run(service_fn(handler)).await
+}

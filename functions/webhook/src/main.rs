@@ -1,0 +1,21 @@
+//! Lambda function behind `/sop/*` and `/webhook`: a request becomes an event on the queue.
+
+mod payload;
+
+use std::sync::Arc;
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use sop_wiring::{host, log};
+
+use crate::payload::Call;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    log::init();
+    let router = sop_http::doors(Arc::new(host::events_only().map_err(log::failed)?));
+    let handler = |event: LambdaEvent<Call>| {
+        let router = router.clone();
+        async move { Ok::<_, Error>(payload::answer(router, event.payload).await) }
+    };
+    lambda_runtime::run(service_fn(handler)).await
+}

@@ -1,0 +1,6 @@
+//! API Gateway's shape.
+
+pub use sop_wiring::gateway::{Call, answer};
+
+#[cfg(test)]
+mod tests;

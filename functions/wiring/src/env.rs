@@ -1,0 +1,124 @@
+//! The environment of a function, read once.
+//!
+//! | variable | read by | what it is |
+//! |---|---|---|
+//! | `SOP_TABLE` | all but mqtt and peripheral | name of the DynamoDB table |
+//! | `SOP_EVENTS_QUEUE_URL` | all | address of the events queue |
+//! | `SOP_EFFECTS_QUEUE_URL` | api, dispatcher; others may leave it out | address of the effects queue |
+//! | `SOP_TENANT` | all; `default` when it is left out | whose data |
+//! | `SOP_LOG` | all; `info` when it is left out | `off`, `error`, `warn`, `info`, `debug` or `trace` |
+//! | `AWS_ENDPOINT_URL` | all; left out on AWS | where an emulator answers |
+//!
+//! Region and credentials are those that Lambda sets.
+
+use sop_aws::QueueUrls;
+use sop_core::Tenant;
+
+/// Name of the table.
+pub const TABLE: &str = "SOP_TABLE";
+/// Address of the events queue.
+pub const EVENTS_QUEUE_URL: &str = "SOP_EVENTS_QUEUE_URL";
+/// Address of the effects queue.
+pub const EFFECTS_QUEUE_URL: &str = "SOP_EFFECTS_QUEUE_URL";
+/// Whose data.
+pub const TENANT: &str = "SOP_TENANT";
+/// How much is logged.
+pub const LOG: &str = "SOP_LOG";
+
+/// The environment does not say what the function needs to know.
+#[derive(Debug, thiserror::Error)]
+pub enum EnvError {
+    /// A variable that the function needs is missing or empty.
+    #[error("`{0}` is not set")]
+    Missing(&'static str),
+    /// The tenant's name is not one.
+    #[error("`{TENANT}` is not the name of a tenant")]
+    Tenant(#[source] sop_core::id::IdError),
+}
+
+/// What the environment says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Env {
+    /// Whose data.
+    pub tenant: Tenant,
+    table: Option<String>,
+    events: Option<String>,
+    effects: Option<String>,
+}
+
+impl Env {
+    /// Reads the process's environment.
+    ///
+    /// # Errors
+    /// When the tenant's name is not one.
+    pub fn read() -> Result<Self, EnvError> {
+        Self::from(|name| std::env::var(name).ok())
+    }
+
+    /// Reads what `var` knows; an empty value counts as none.
+    ///
+    /// # Errors
+    /// When the tenant's name is not one.
+    pub fn from(var: impl Fn(&str) -> Option<String>) -> Result<Self, EnvError> {
+        let var = |name| var(name).filter(|value| !value.is_empty());
+        let tenant = match var(TENANT) {
+            Some(name) => Tenant::parse(&name).map_err(EnvError::Tenant)?,
+            None => Tenant::default(),
+        };
+        let (table, events) = (var(TABLE), var(EVENTS_QUEUE_URL));
+        Ok(Self { tenant, table, events, effects: var(EFFECTS_QUEUE_URL) })
+    }
+
+    /// The table's name.
+    ///
+    /// # Errors
+    /// When it is not set.
+    pub fn table(&self) -> Result<&str, EnvError> {
+        self.table.as_deref().ok_or(EnvError::Missing(TABLE))
+    }
+
+    /// Both queues, for a function that moves runs.
+    ///
+    /// # Errors
+    /// When one is not set.
+    pub fn queues(&self) -> Result<QueueUrls, EnvError> {
+        let effects = self.effects.clone().ok_or(EnvError::Missing(EFFECTS_QUEUE_URL))?;
+        Ok(QueueUrls { effects, ..self.events_queue()? })
+    }
+
+    /// The events queue, for a function that only sends there.
+    ///
+    /// # Errors
+    /// When it is not set.
+    pub fn events_queue(&self) -> Result<QueueUrls, EnvError> {
+        let events = self.events.clone().ok_or(EnvError::Missing(EVENTS_QUEUE_URL))?;
+        let effects = self.effects.clone().unwrap_or_default();
+        Ok(QueueUrls { events, effects, events_dead: None, effects_dead: None })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn env(vars: &[(&str, &str)]) -> Result<Env, EnvError> {
+        Env::from(|name| {
+            vars.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let env = env(&[(EVENTS_QUEUE_URL, "https://sqs/events"), (TABLE, "")]).unwrap();
+        assert_eq!(env.tenant, Tenant::default());
+        assert_eq!(env.events_queue().unwrap().events, "https://sqs/events");
+        assert_eq!(env.table().unwrap_err().to_string(), "`SOP_TABLE` is not set");
+        assert_eq!(env.queues().unwrap_err().to_string(), "`SOP_EFFECTS_QUEUE_URL` is not set");
+    }
+
+    #[test]
+    fn a_tenant_is_a_name() {
+        assert_eq!(env(&[(TENANT, "acme")]).unwrap().tenant.as_str(), "acme");
+        assert!(matches!(env(&[(TENANT, "../acme")]), Err(EnvError::Tenant(_))));
+    }
+}

@@ -1,0 +1,138 @@
+//! The services behind a deployment, looked at directly.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context, Result};
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
+use sop_aws::config::Settings;
+
+/// Table and queues.
+#[derive(Debug, Clone)]
+pub struct Aws {
+    dynamo: aws_sdk_dynamodb::Client,
+    sqs: aws_sdk_sqs::Client,
+    table: String,
+    /// URL of the events queue.
+    pub events: String,
+    /// URL of its dead letters.
+    pub events_dead: String,
+}
+
+impl Aws {
+    pub(crate) fn new(
+        endpoint: &str,
+        outputs: &BTreeMap<String, String>,
+    ) -> Result<Self> {
+        let config =
+            Settings::emulator(endpoint, sop_emulator::REGION, sop_emulator::CREDENTIALS).load();
+        let output =
+            |name: &str| outputs.get(name).cloned().with_context(|| format!("no output {name}"));
+        Ok(Self {
+            dynamo: aws_sdk_dynamodb::Client::new(&config),
+            sqs: aws_sdk_sqs::Client::new(&config),
+            table: output("TableName")?,
+            events: output("EventsQueueUrl")?,
+            events_dead: output("EventsDeadUrl")?,
+        })
+    }
+
+    /// The sort keys of the partition `RUN#<run>`, in order.
+    ///
+    /// # Errors
+    /// When the table does not answer.
+    pub async fn run_items(&self, run: &str) -> Result<Vec<String>> {
+        let page = self
+            .dynamo
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("PK = :pk")
+            .expression_attribute_values(":pk", AttributeValue::S(format!("RUN#{run}")))
+            .consistent_read(true)
+            .send()
+            .await?;
+        Ok(page.items().iter().map(|item| text(item.get("SK"))).collect())
+    }
+
+    /// The keys of all items whose partition begins with one of `prefixes`.
+    ///
+    /// # Errors
+    /// When the table does not answer.
+    pub async fn keys(&self, prefixes: &[&str]) -> Result<BTreeSet<String>> {
+        let mut keys = BTreeSet::new();
+        let mut from = None;
+        loop {
+            let page = self
+                .dynamo
+                .scan()
+                .table_name(&self.table)
+                .consistent_read(true)
+                .set_exclusive_start_key(from)
+                .send()
+                .await?;
+            for item in page.items() {
+                let partition = text(item.get("PK"));
+                if prefixes.iter().any(|prefix| partition.starts_with(prefix)) {
+                    keys.insert(format!("{partition} / {}", text(item.get("SK"))));
+                }
+            }
+            from = page.last_evaluated_key().cloned();
+            if from.is_none() {
+                return Ok(keys);
+            }
+        }
+    }
+
+    /// Puts `bodies` on the events queue in one batch.
+    ///
+    /// # Errors
+    /// When one is not taken.
+    pub async fn send_events(&self, bodies: &[String]) -> Result<()> {
+        let mut batch = self.sqs.send_message_batch().queue_url(&self.events);
+        for (number, body) in bodies.iter().enumerate() {
+            let entry = SendMessageBatchRequestEntry::builder()
+                .id(number.to_string())
+                .message_body(body)
+                .build()?;
+            batch = batch.entries(entry);
+        }
+        let sent = batch.send().await?;
+        anyhow::ensure!(sent.failed().is_empty(), "not sent: {:?}", sent.failed());
+        Ok(())
+    }
+
+    /// Sets how long a received event stays hidden, in seconds.
+    ///
+    /// # Errors
+    /// When the queue refuses.
+    pub async fn hide_events_for(&self, secs: u32) -> Result<()> {
+        self.sqs
+            .set_queue_attributes()
+            .queue_url(&self.events)
+            .attributes(QueueAttributeName::VisibilityTimeout, secs.to_string())
+            .send()
+            .await?;
+        Ok(())
+    }
+
+    /// The bodies of up to ten dead letters of the events queue, which stay there.
+    ///
+    /// # Errors
+    /// When the queue does not answer.
+    pub async fn dead_events(&self) -> Result<Vec<String>> {
+        let received = self
+            .sqs
+            .receive_message()
+            .queue_url(&self.events_dead)
+            .max_number_of_messages(10)
+            .visibility_timeout(0)
+            .send()
+            .await?;
+        let bodies = received.messages().iter();
+        Ok(bodies.map(|message| message.body().unwrap_or_default().to_owned()).collect())
+    }
+}
+
+fn text(value: Option<&AttributeValue>) -> String {
+    value.and_then(|value| value.as_s().ok()).cloned().unwrap_or_default()
+}

@@ -1,0 +1,68 @@
+//! The queue between doors and dispatcher, written to directly.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use futures_util::FutureExt;
+use integration_tests::{Feature, Scenario, World, poll};
+use sop_core::event::{Data, Event, Source};
+use sop_core::id::{EventId, Tenant};
+use sop_runtime::envelope::Body;
+use sop_runtime::port::{Clock, SystemClock};
+
+/// Five receives, each hidden for a second, on a busy machine.
+const DEAD: Duration = Duration::from_secs(60);
+
+pub(crate) fn scenarios() -> Vec<Scenario> {
+    vec![Scenario {
+        name: "a poison message lands in the dead letters alone",
+        needs: &[Feature::Aws],
+        run: |world| poison(world).boxed(),
+    }]
+}
+
+fn event(number: u8) -> Event {
+    let time = SystemClock.now();
+    let id = EventId::from_random(time, &[number; 10]);
+    Event {
+        trace: None,
+        id,
+        tenant: Tenant::default(),
+        source: Source::Webhook,
+        subject: "/sop/open".to_owned(),
+        time,
+        data: Data::Text("{\"mate\":true}".to_owned()),
+        target: None,
+        catalog: None,
+        method: Some("POST".to_owned()),
+        actor: None,
+    }
+}
+
+async fn poison(world: Arc<World>) -> Result<()> {
+    let aws = world.deployment.aws().context("the services")?;
+    ensure!(aws.dead_events().await?.is_empty(), "there are dead letters before");
+    let mates: Vec<Event> = (1..=4).map(event).collect();
+    let mut bodies: Vec<String> = mates
+        .iter()
+        .map(|event| Body::Event { event: Box::new(event.clone()) }.into_message(0).body)
+        .collect();
+    bodies.insert(2, "{\"v\":1,\"body\":{\"kind\":\"poison\"}}".to_owned());
+    // The template hides a message for three minutes; nobody wants to wait for five times that.
+    aws.hide_events_for(1).await?;
+    aws.send_events(&bodies).await?;
+    for mate in &mates {
+        let run = world.run_of("open-hook", mate.id.as_str()).await?;
+        world.completed(&run).await?;
+    }
+    let dead = poll("a dead letter", DEAD, || async {
+        let dead = aws.dead_events().await?;
+        Ok((!dead.is_empty()).then_some(dead))
+    })
+    .await;
+    aws.hide_events_for(180).await?;
+    let dead = dead?;
+    ensure!(dead == [bodies[2].clone()], "not the poison alone: {dead:?}");
+    Ok(())
+}
