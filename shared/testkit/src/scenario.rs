@@ -163,7 +163,7 @@ where
     Fut: Future<Output = World<S, Q, C>>,
 {
     let world = make(Fuse::whole(), Mischief::default()).await;
-    let (undisturbed, calls) = exactly_once(world, fires).await;
+    let (undisturbed, calls) = Box::pin(exactly_once(world, fires)).await;
     assert_eq!(undisturbed.repeated, 0, "undisturbed, every effect is carried out exactly once");
     let mut matrix = Matrix { calls, played: 1, repeated: 0 };
     let step = match points {
@@ -194,10 +194,10 @@ where
     };
     // Stories are apart, and some wait for real time to pass.
     let stories = plans.into_iter().map(|plan| {
-        let world = make(Fuse::dead_from(plan.call, plan.moment), plan.mischief);
+        let world = Box::pin(make(Fuse::dead_from(plan.call, plan.moment), plan.mischief));
         async move {
             let _told = Told(plan);
-            exactly_once(world.await, fires).await.0.repeated
+            Box::pin(exactly_once(world.await, fires)).await.0.repeated
         }
     });
     let mut stories = stream::iter(stories).buffer_unordered(AT_ONCE);
