@@ -3,7 +3,10 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use crate::clock::ManualClock;
+use sop_core::Timestamp;
+use sop_runtime::port::Clock;
+
+use crate::clock::{ManualClock, SystemClock};
 
 /// How time passes for the port under test.
 pub trait Passage: Send + Sync {
@@ -14,6 +17,12 @@ pub trait Passage: Send + Sync {
 /// Time that passes by itself: for ports that read the machine's clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RealTime;
+
+impl Clock for RealTime {
+    fn now(&self) -> Timestamp {
+        SystemClock.now()
+    }
+}
 
 impl Passage for RealTime {
     async fn pass(&self, millis: u32) {

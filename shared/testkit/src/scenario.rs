@@ -1,8 +1,11 @@
 //! Stories that hold on every store and queue: exactly once, through crashes at any port call.
 
+mod busy;
+
 use std::collections::BTreeSet;
 use std::future::Future;
 
+use futures_util::stream::{self, StreamExt};
 use sop_core::event::{Data, Source};
 use sop_core::id::{EventId, SopName};
 use sop_runtime::flow::Door;
@@ -12,6 +15,8 @@ use crate::failing::{Fuse, Moment};
 use crate::ids::sop;
 use crate::patience::Passage;
 use crate::world::{Mischief, Verdict, World};
+
+pub use busy::{Busy, max_concurrent};
 
 /// An SOP's two texts.
 pub fn texts(toml: &str, steps: &[&str]) -> (String, String) {
@@ -124,9 +129,12 @@ fn uplink(packet: &str, at: sop_core::Timestamp) -> Door {
 pub enum Points {
     /// Each.
     All,
-    /// This many, spread evenly.
+    /// At about this many, spread evenly, once each: before or after, with or without mischief by turns.
     Spread(u64),
 }
+
+/// Stories of a matrix that are played at once.
+const AT_ONCE: usize = 8;
 
 /// What a matrix went through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -145,7 +153,7 @@ pub struct Matrix {
 /// `make` makes a fresh world.
 ///
 /// # Panics
-/// When a promise is broken; the message before it on stderr tells the point.
+/// When a promise is broken; the message before it on stderr tells the plan.
 pub async fn crash_matrix<S, Q, C, F, Fut>(make: F, points: Points, fires: bool) -> Matrix
 where
     S: Store + Clone,
@@ -155,51 +163,60 @@ where
     Fut: Future<Output = World<S, Q, C>>,
 {
     let world = make(Fuse::whole(), Mischief::default()).await;
-    let (undisturbed, calls) = exactly_once(world, fires).await;
+    let (undisturbed, calls) = Box::pin(exactly_once(world, fires)).await;
     assert_eq!(undisturbed.repeated, 0, "undisturbed, every effect is carried out exactly once");
     let mut matrix = Matrix { calls, played: 1, repeated: 0 };
     let step = match points {
         Points::All => 1,
         Points::Spread(count) => (calls / count.max(1)).max(1),
     };
-    let mut call = 1;
-    while call <= calls {
-        for moment in [Moment::Before, Moment::After] {
-            // Without mischief the death is where the undisturbed story has the call.
-            let mischief = if matrix.played.is_multiple_of(2) {
-                Mischief::all(call)
-            } else {
-                Mischief::default()
-            };
-            let mischiefs = match points {
-                Points::All => vec![Mischief::default(), Mischief::all(call)],
-                Points::Spread(_) => vec![mischief],
-            };
-            for mischief in mischiefs {
-                let at = Point { call, moment, mischief };
-                let world = make(Fuse::dead_from(call, moment), mischief).await;
-                let guard = Told(at);
-                let (verdict, _) = exactly_once(world, fires).await;
-                std::mem::forget(guard);
-                matrix.repeated += verdict.repeated;
-                matrix.played += 1;
-            }
+    let deaths = (1..=calls)
+        .step_by(usize::try_from(step).expect("small"))
+        .flat_map(|call| [Moment::Before, Moment::After].map(|moment| (call, moment)));
+    let plans: Vec<Plan> = deaths
+        .flat_map(|(call, moment)| {
+            [Mischief::default(), Mischief::all(call)].map(|mischief| Plan {
+                call,
+                moment,
+                mischief,
+            })
+        })
+        .collect();
+    let plans: Vec<Plan> = match points {
+        Points::All => plans,
+        // Of the four plans of a call, one after the other.
+        Points::Spread(_) => plans
+            .into_iter()
+            .enumerate()
+            .filter(|(i, _)| i % 4 == i / 4 % 4)
+            .map(|(_, plan)| plan)
+            .collect(),
+    };
+    // Stories are apart, and some wait for real time to pass.
+    let stories = plans.into_iter().map(|plan| {
+        let world = Box::pin(make(Fuse::dead_from(plan.call, plan.moment), plan.mischief));
+        async move {
+            let _told = Told(plan);
+            Box::pin(exactly_once(world.await, fires)).await.0.repeated
         }
-        call += step;
+    });
+    let mut stories = stream::iter(stories).buffer_unordered(AT_ONCE);
+    while let Some(repeated) = stories.next().await {
+        matrix.played += 1;
+        matrix.repeated += repeated;
     }
     matrix
 }
 
 #[derive(Debug, Clone, Copy)]
-#[expect(dead_code, reason = "its fields are for the message")]
-struct Point {
+struct Plan {
     call: u64,
     moment: Moment,
     mischief: Mischief,
 }
 
-/// Tells the point when the story panics.
-struct Told(Point);
+/// Tells the plan when the story panics.
+struct Told(Plan);
 
 impl Drop for Told {
     fn drop(&mut self) {

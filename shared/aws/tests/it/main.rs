@@ -4,6 +4,7 @@
 
 mod conformance;
 mod cost;
+mod crashes;
 mod entry_size;
 mod trouble;
 mod world;

@@ -65,6 +65,10 @@ pub enum Broken {
 /// Verifies a whole journal, from entry 0 on: hashes, chain, order, and that each fact leads from the
 /// state before to the state recorded.
 ///
+/// It finds every changed byte and every entry that is missing, doubled or moved, but for one thing: entries
+/// taken off the end leave a journal that holds. Who noted [`Verified::head`] down earlier can tell; so, of
+/// the newest entry alone, can nobody else tell a text and hash that were changed together.
+///
 /// # Errors
 /// [`Broken`] names the first entry that does not hold.
 pub fn verify(entries: &[Sealed], sop: &Definition) -> Result<Verified, Broken> {

@@ -96,20 +96,18 @@ async fn is_behind<S: Heads, Q, C>(host: &Host<S, Q, C>, entry: &Entry) -> Resul
     Ok(head.is_none_or(|head| head.seq < entry.seq))
 }
 
-/// Acts on `entry`, the newest of its run, if nobody has; unlike [`Moved::Before`] it asks no other run
-/// otherwise.
-pub(super) async fn mend<S, Q, C>(
+/// Seconds given to whoever appended an entry to act on it, before somebody else does.
+const HANDS_OFF_SECS: u32 = 2;
+
+/// Has the run of `entry`, its newest, looked at soon if nobody has acted on it yet.
+pub(super) async fn look_again<S: Heads, Q: Queue, C>(
     host: &Host<S, Q, C>,
-    sop: &Definition,
     entry: &Entry,
-) -> Result<(), FlowError>
-where
-    S: Journal + Heads,
-    Q: Queue,
-    C: Clock,
-{
+) -> Result<(), FlowError> {
     if is_behind(host, entry).await? {
-        act(host, sop, Moved::Before { entry }).await?;
+        let run = entry.after.identity.id.clone();
+        let wake = Body::Wake { run, seq: None }.into_message(HANDS_OFF_SECS);
+        send(host, QueueName::Events, &[wake]).await?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use sop_core::engine::{self, Cause, Input, Refusal, Run, Transition};
 use sop_core::id::{Digest, InputId, RunId};
 use sop_core::journal::{Entry, Sealed};
 
-use crate::flow::act::{Moved, act, admit_next, mend};
+use crate::flow::act::{Moved, act, admit_next, look_again};
 use crate::flow::{FlowError, Host};
 use crate::port::{Append, Catalog, Clock, Heads, Journal, Queue};
 
@@ -53,7 +53,7 @@ where
             if let (Input::Admit, Advanced::Refused(_)) = (input, &done) {
                 // The run is in the queue by a head that is behind, or two that gave their slots back at
                 // once both asked it: then the other slot is free, and the ask is passed on.
-                mend(host, &at.sop, &at.entry).await?;
+                look_again(host, &at.entry).await?;
                 let identity = &at.run().identity;
                 let max = at.sop.max_concurrent;
                 let of = (&identity.tenant, &identity.sop);

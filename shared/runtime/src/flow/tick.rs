@@ -15,6 +15,10 @@ use crate::port::{Catalog, Clock, CronCursor, Heads, Journal, Message, Queue, Qu
 /// Milliseconds that the first window, before which nothing is known, reaches back.
 const FIRST_WINDOW_MS: i64 = 60_000;
 
+/// Milliseconds for which what is due is left to its own timer: two that look at a run in the same
+/// moment may both ask for its next step.
+const TIMER_FIRST_MS: i64 = 2_000;
+
 /// Overdue runs woken in one tick; the next tick takes the rest.
 const DUE_MAX: usize = 1_000;
 
@@ -143,7 +147,8 @@ where
     Q: Queue,
     C: Clock,
 {
-    let due: Vec<RunId> = host.store.due(&host.tenant, host.now(), DUE_MAX).await?;
+    let overdue = host.now().plus_millis(-TIMER_FIRST_MS);
+    let due: Vec<RunId> = host.store.due(&host.tenant, overdue, DUE_MAX).await?;
     let wakes: Vec<Message> =
         due.into_iter().map(|run| Body::Wake { run, seq: None }.into_message(0)).collect();
     if !wakes.is_empty() {

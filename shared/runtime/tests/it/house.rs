@@ -5,7 +5,7 @@ use sop_core::engine::{Decision, Input, Run};
 use sop_core::id::{EventId, InputId, RunId, Tenant};
 use sop_core::journal::Entry;
 use sop_runtime::flow::{self, Answer, Hook, Host, Published, Submitted, dispatch, execute};
-use sop_runtime::port::{Consumer, Heads, Journal, Queue, QueueName};
+use sop_runtime::port::{Consumer, Heads, Journal, QueueName};
 use sop_testkit::scenario::{texts, toml};
 use sop_testkit::world::Performer;
 use sop_testkit::{ManualClock, Memory};

@@ -34,6 +34,8 @@ async fn the_sweep_and_the_timer_begin_the_next_step_once() {
         house.event("/sop/a").await;
         house.dispatch().await;
         house.clock.advance(2_000);
+        assert_eq!(flow::tick(&house.host).await.unwrap().woken, 0, "the timer comes first");
+        house.clock.advance(2_000);
         let mut messages = house.received(QueueName::Events).await;
         assert_eq!(flow::tick(&house.host).await.unwrap().woken, 1);
         messages.extend(house.received(QueueName::Events).await);

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 use sop_core::engine::EffectKey;
+use sop_core::id::RunId;
 use sop_runtime::flow::{Call, Perform};
 
 /// Does every call at once and remembers it; clones share the list.
@@ -14,8 +15,8 @@ pub struct Performer(Arc<Mutex<State>>);
 #[derive(Debug, Default)]
 struct State {
     calls: BTreeMap<EffectKey, Vec<Call>>,
-    active: u32,
-    active_max: u32,
+    active: BTreeMap<RunId, u32>,
+    active_max: usize,
 }
 
 impl Performer {
@@ -35,8 +36,8 @@ impl Performer {
         self.with(|state| state.calls.get(key).cloned().unwrap_or_default())
     }
 
-    /// The most calls that were ever under way at once.
-    pub fn active_max(&self) -> u32 {
+    /// The most runs for which calls were ever under way at once.
+    pub fn active_max(&self) -> usize {
         self.with(|state| state.active_max)
     }
 }
@@ -45,14 +46,20 @@ impl Perform for Performer {
     async fn perform(&self, call: &Call) -> Result<Value, String> {
         self.with(|state| {
             state.calls.entry(call.key.clone()).or_default().push(call.clone());
-            state.active += 1;
-            state.active_max = state.active_max.max(state.active);
+            *state.active.entry(call.key.run.clone()).or_default() += 1;
+            state.active_max = state.active_max.max(state.active.len());
         });
         // Others may run meanwhile.
         for _ in 0..3 {
             tokio::task::yield_now().await;
         }
-        self.with(|state| state.active -= 1);
+        self.with(|state| {
+            let calls = state.active.entry(call.key.run.clone()).or_default();
+            *calls -= 1;
+            if *calls == 0 {
+                state.active.remove(&call.key.run);
+            }
+        });
         match call.with.get("fail") {
             Some(reason) => Err(reason.to_string()),
             None => Ok(json!({ "done": call.key.step })),

@@ -1,5 +1,6 @@
 //! Memory, and memory behind a fuse that holds, pass the conformance suites.
 
+mod busy;
 mod crashes;
 
 use sop_core::engine::{Attention, Head};
