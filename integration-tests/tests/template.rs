@@ -130,7 +130,7 @@ fn every_queue_is_encrypted_and_every_consumed_queue_has_dead_letters() {
         let hidden = queue["VisibilityTimeout"].as_u64().expect("a visibility time-out");
         // Six time-outs are AWS's advice. Effects take less, so that one whose executor died is tried
         // again within its step's deadline; the executor looks whether an effect is outstanding.
-        let least = if id.starts_with("Executor") {
+        let least = if id.starts_with("Effects") {
             timeout(&function) + 30
         } else {
             6 * timeout(&function)
