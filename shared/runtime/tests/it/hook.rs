@@ -38,8 +38,9 @@ async fn lines(house: &House) -> Vec<String> {
 async fn answers() {
     let big = format!("\"{}\"", "x".repeat(PAYLOAD_BYTES_MAX));
     let token = "good";
+    type Case<'a> = (&'a str, &'a str, Option<&'a str>, &'a str, &'a str, usize, usize);
     #[rustfmt::skip]
-    let cases: &[(&str, &str, Option<&str>, &str, &str, usize, usize)] = &[
+    let cases: &[Case<'_>] = &[
         ("POST", "/sop/open", None, "", "accepted", 1, 0),
         ("GET", "/sop/open", None, "{}", "accepted", 1, 0),
         ("POST", "/sop/%6fpen", None, "[1]", "accepted", 1, 0),

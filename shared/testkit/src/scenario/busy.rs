@@ -126,10 +126,9 @@ async fn accepted<S: Store, Q: Queue, C: Clock>(host: &Host<S, Q, C>, events: us
             trace: None,
             body: body.as_bytes(),
         };
-        let event: EventId = match flow::hook(host, hook).await.expect("accepted") {
-            flow::Answer::Accepted(told) => told.event_id,
-            answer => panic!("{answer:?}"),
-        };
+        let answer = flow::hook(host, hook).await.expect("accepted");
+        let flow::Answer::Accepted(told) = answer else { panic!("{answer:?}") };
+        let event: EventId = told.event_id;
         runs.push(RunId::derive(&host.tenant, &sop("busy"), &event, host.now()));
     }
     runs
