@@ -1,9 +1,10 @@
 //! What people do: queued first, delayed by seconds, then applied at once. The copy finds it settled,
 //! or heals a crash.
 
-use sop_core::engine::{self, Cause, Input, Refusal};
+use serde::{Deserialize, Serialize};
+use sop_core::engine::{self, Cause, Input, Refusal, Stored};
 use sop_core::event::{Data, Event, Source};
-use sop_core::id::{EventId, InputId, RunId, SopName};
+use sop_core::id::{Digest, EventId, InputId, RunId, SopName};
 use sop_core::ingress;
 use sop_core::time::Timestamp;
 
@@ -11,7 +12,7 @@ use crate::envelope::Body;
 use crate::flow::accept::enqueue;
 use crate::flow::advance::{advance, load};
 use crate::flow::dispatch::event_arrived;
-use crate::flow::{Advanced, FlowError, Host, SopVerdict};
+use crate::flow::{Advanced, FlowError, Host, SopVerdict, journal};
 use crate::port::{
     Blobs, Catalog, Claim, Clock, EventLog, Heads, Idempotency, Journal, Queue, QueueName, random,
 };
@@ -31,7 +32,31 @@ pub enum Submitted {
     Refused(Refusal),
 }
 
-/// Applies a person's input to `run`. The same `id` again is the same input.
+/// What became of a start by hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ByHand {
+    /// No active SOP has that name.
+    NoSop,
+    /// The key came with another payload before.
+    KeyReused,
+    /// There is exactly one run of it, made now or by an earlier try of the same request.
+    Started {
+        /// The run.
+        run: String,
+        /// What the log says of it.
+        reason: String,
+    },
+    /// Nothing was started.
+    NotStarted {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Applies a person's input to `run`. The same `id` again is the same input, however far the run has
+/// moved since.
+///
+/// `value` is the text that `input` names when it was too big to be part of it.
 ///
 /// # Errors
 /// [`FlowError::NoRun`] when there is no such run; others when a port fails, in which case the input
@@ -42,9 +67,10 @@ pub async fn submit<S, Q, C>(
     id: &InputId,
     by: &str,
     input: Input,
+    value: Option<&str>,
 ) -> Result<Submitted, FlowError>
 where
-    S: Journal + Heads + Catalog,
+    S: Journal + Heads + Catalog + Blobs,
     Q: Queue,
     C: Clock,
 {
@@ -57,19 +83,37 @@ where
     let newest = (at.entry.seq, at.hash);
     let preview = engine::decide(&at.sop, at.run(), newest, &input, cause, host.now(), false);
     if let Err(refusal) = preview {
-        return Ok(Submitted::Refused(refusal));
+        return refused(host, run, id, refusal).await;
+    }
+    // Only now: what is refused leaves nothing behind.
+    if let Some((value, Stored::Blob { digest, .. })) = value.map(|text| (text, Stored::of(text))) {
+        host.store.put_blob(&digest, value).await?;
     }
     let copy =
         Body::Input { run: run.clone(), id: id.clone(), by: by.to_owned(), input: input.clone() };
     host.queue.send(QueueName::Events, &[copy.into_message(COPY_DELAY_SECS)]).await?;
     Ok(match advance(host, run, id, by, &input).await? {
         Advanced::Moved(_) | Advanced::Duplicate(_) | Advanced::Full => Submitted::Applied,
-        Advanced::Refused(refusal) => Submitted::Refused(refusal),
+        Advanced::Refused(refusal) => return refused(host, run, id, refusal).await,
     })
 }
 
-/// Starts `sop` by hand. The verdict of the SOP is returned: the run, or why there is none; `None` when
-/// there is no active SOP of that name.
+/// The input changes nothing now; it may be because it moved the run before, and the run moved on.
+async fn refused<S: Journal, Q, C>(
+    host: &Host<S, Q, C>,
+    run: &RunId,
+    id: &InputId,
+    refusal: Refusal,
+) -> Result<Submitted, FlowError> {
+    let entries = journal(host, run).await?;
+    Ok(if entries.iter().any(|entry| entry.input == *id) {
+        Submitted::Applied
+    } else {
+        Submitted::Refused(refusal)
+    })
+}
+
+/// Starts `sop` by hand. The same `key` from the same person again is the same start.
 ///
 /// # Errors
 /// When a port fails, in which case the start may still happen by its copy.
@@ -79,7 +123,7 @@ pub async fn run_by_hand<S, Q, C>(
     by: &str,
     data: Data,
     key: Option<&str>,
-) -> Result<Option<SopVerdict>, FlowError>
+) -> Result<ByHand, FlowError>
 where
     S: Journal + Heads + Blobs + Catalog + EventLog + Idempotency,
     Q: Queue,
@@ -87,9 +131,13 @@ where
 {
     let active = host.active().await?;
     if active.index.find(sop).is_none() {
-        return Ok(None);
+        return Ok(ByHand::NoSop);
     }
-    let (id, time) = identity(host, sop, key).await?;
+    let first = first_try(host, sop, by, &data, key).await?;
+    if first.payload != payload_digest(&data) {
+        return Ok(ByHand::KeyReused);
+    }
+    let FirstTry { event: id, time, .. } = first;
     let event = Event {
         trace: Some(ingress::traceparent(&id)),
         id,
@@ -105,20 +153,39 @@ where
     };
     enqueue(host, &event, COPY_DELAY_SECS).await?;
     let verdicts = event_arrived(host, &event).await?;
-    Ok(verdicts.into_iter().find(|verdict| verdict.sop == sop.as_str()))
+    Ok(match verdicts.into_iter().find(|verdict| verdict.sop == sop.as_str()) {
+        Some(SopVerdict { run: Some(run), reason, .. }) => ByHand::Started { run, reason },
+        Some(SopVerdict { run: None, reason, .. }) => ByHand::NotStarted { reason },
+        None => ByHand::NoSop,
+    })
 }
 
-/// The id and time of a start's event: those of the first try when its key came before.
-async fn identity<S: Idempotency, Q, C: Clock>(
+/// What the first request with a key was.
+#[derive(Debug, Serialize, Deserialize)]
+struct FirstTry {
+    event: EventId,
+    time: Timestamp,
+    payload: Digest,
+}
+
+fn payload_digest(data: &Data) -> Digest {
+    Digest::of(data.text().unwrap_or_default().as_bytes())
+}
+
+/// The event of a start: that of the first try when its key came before.
+async fn first_try<S: Idempotency, Q, C: Clock>(
     host: &Host<S, Q, C>,
     sop: &SopName,
+    by: &str,
+    data: &Data,
     key: Option<&str>,
-) -> Result<(EventId, Timestamp), FlowError> {
+) -> Result<FirstTry, FlowError> {
     let time = host.now();
-    let fresh = (EventId::from_random(time, &random()), time);
+    let event = EventId::from_random(time, &random());
+    let fresh = FirstTry { event, time, payload: payload_digest(data) };
     let Some(key) = key else { return Ok(fresh) };
-    let record = serde_json::to_string(&fresh).expect("an id and a time are JSON");
-    let key = format!("run/{sop}/{key}");
+    let record = serde_json::to_string(&fresh).expect("a record has only string keys");
+    let key = format!("run/{sop}/{by}/{key}");
     let until = time.plus_millis(KEY_HELD_MS);
     Ok(match host.store.claim(&host.tenant, &key, &record, time, until).await? {
         Claim::New => fresh,
