@@ -103,10 +103,8 @@ async fn ids_and_names_are_looked_at() {
     {
         ask(line).bearer(&world.token).refused(&world, 404, "no_sop", &[]).await;
     }
-    ask("POST /api/sops/guarded/run")
-        .bearer(&world.token)
-        .refused(&world, 404, "no_sop", &["log", "queue"])
-        .await;
+    let no_trigger = ask("POST /api/sops/guarded/run").bearer(&world.token);
+    no_trigger.refused(&world, 409, "not_started", &[]).await;
 }
 
 #[tokio::test]

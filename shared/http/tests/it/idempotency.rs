@@ -1,9 +1,11 @@
 //! A person's request with a key is one request, however often it is sent and whatever came in between.
 
 use serde_json::{Value, json};
+use sop_runtime::flow;
+use sop_runtime::port::{Consumer, QueueName};
 
 use crate::request::{Ask, ask};
-use crate::world::World;
+use crate::world::{World, files};
 
 fn decide(world: &World, run: &str, body: &Value) -> Ask {
     ask(&format!("POST /api/gates/{run}/decision")).bearer(&world.token).body(body.to_string())
@@ -67,4 +69,35 @@ async fn a_start_sent_twice_is_one_run() {
     assert_ne!(theirs["run_id"], first["run_id"]);
     let runs = ask("GET /api/runs").bearer(&world.token).taken(&world, 200).await;
     assert_eq!(runs["runs"].as_array().unwrap().len(), 2);
+}
+
+const RESTING: &str = "[sop]\nname = \"resting\"\ndescription = \"r\"\nversion = \"1.0.0\"\n\
+    cooldown_secs = 3\n[[triggers]]\ntype = \"manual\"\n";
+
+/// Who is told that nothing was started can rely on it: the copy of the request does not start it later.
+#[tokio::test]
+async fn a_start_that_is_turned_away_stays_away() {
+    let world = World::new().await;
+    flow::publish(&world.host, &[files("resting", RESTING)], false).await.unwrap();
+    let start = ask("POST /api/sops/resting/run").bearer(&world.token);
+    let run =
+        start.clone().key("k").taken(&world, 202).await["run_id"].as_str().unwrap().to_owned();
+    for gate in 1..=2 {
+        decide(&world, &run, &json!({ "revision": gate, "decision": "approve" }))
+            .send(&world)
+            .await;
+        let complete = format!("POST /api/runs/{run}/steps/2/complete");
+        ask(&complete).bearer(&world.token).send(&world).await;
+    }
+    let shown = ask(&format!("GET /api/runs/{run}")).bearer(&world.token).taken(&world, 200).await;
+    assert_eq!(shown["status"], "completed");
+    start.clone().refused(&world, 409, "not_started", &["log"]).await;
+    // The start that did happen is told so again.
+    assert_eq!(start.key("k").taken(&world, 202).await["run_id"], run.as_str());
+    world.clock.advance(60_000);
+    for delivery in world.memory.receive(QueueName::Events, 99, 1_000).await.unwrap() {
+        flow::dispatch(&world.host, &delivery.body).await.unwrap();
+    }
+    let runs = ask("GET /api/runs").bearer(&world.token).taken(&world, 200).await;
+    assert_eq!(runs["runs"].as_array().unwrap().len(), 1);
 }

@@ -2,16 +2,20 @@
 //! or heals a crash.
 
 use serde::{Deserialize, Serialize};
-use sop_core::engine::{self, Cause, Input, Refusal, Stored};
+use sop_core::definition::Trigger;
+use sop_core::engine::{self, Admission, Cause, Input, Refusal, Stored};
 use sop_core::event::{Data, Event, Source};
 use sop_core::id::{Digest, EventId, InputId, RunId, SopName};
 use sop_core::ingress;
+use sop_core::matching::describe;
 use sop_core::time::Timestamp;
 
 use crate::envelope::Body;
 use crate::flow::accept::enqueue;
 use crate::flow::advance::{advance, load};
 use crate::flow::dispatch::event_arrived;
+use crate::flow::log;
+use crate::flow::start::admission;
 use crate::flow::{Advanced, FlowError, Host, SopVerdict, journal};
 use crate::port::{
     Blobs, Catalog, Claim, Clock, EventLog, Heads, Idempotency, Journal, Queue, QueueName, random,
@@ -130,8 +134,10 @@ where
     C: Clock,
 {
     let active = host.active().await?;
-    if active.index.find(sop).is_none() {
-        return Ok(ByHand::NoSop);
+    let Some(listed) = active.index.find(sop) else { return Ok(ByHand::NoSop) };
+    if !listed.triggers.iter().any(|trigger| matches!(trigger, Trigger::Manual)) {
+        let reason = format!("`{sop}` has no manual trigger");
+        return Ok(ByHand::NotStarted { reason });
     }
     let first = first_try(host, sop, by, &data, key).await?;
     if first.payload != payload_digest(&data) {
@@ -151,6 +157,20 @@ where
         method: None,
         actor: Some(by.to_owned()),
     };
+    let definition = host.definition(&listed.digest).await?;
+    if let Admission::Drop { reason } = admission(host, &definition, &event).await? {
+        // Looked at before the copy is sent: what is told that it did not start must not start later.
+        let reason = format!("dropped: {reason}");
+        let verdict = SopVerdict {
+            sop: sop.to_string(),
+            matched: true,
+            trigger: Some(describe(&Trigger::Manual)),
+            reason: reason.clone(),
+            run: None,
+        };
+        host.store.record(&log::line(&event, vec![verdict], 0)).await?;
+        return Ok(ByHand::NotStarted { reason });
+    }
     enqueue(host, &event, COPY_DELAY_SECS).await?;
     let verdicts = event_arrived(host, &event).await?;
     Ok(match verdicts.into_iter().find(|verdict| verdict.sop == sop.as_str()) {
