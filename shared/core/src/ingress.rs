@@ -234,6 +234,29 @@ mod tests {
     }
 
     #[test]
+    fn devices_send_what_they_like_up_to_a_size() {
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let taken = |bytes: &[u8]| device_payload(bytes, hex);
+        assert_eq!(taken(b""), Ok(Data::Empty));
+        assert_eq!(taken(b" {"), Ok(Data::Text(" {".into())));
+        assert_eq!(taken(b"a\0\xff"), Ok(Data::Base64("6100ff".into())));
+        for byte in [b'x', 0xff] {
+            assert!(taken(&vec![byte; PAYLOAD_BYTES_MAX]).is_ok());
+            let bytes = PAYLOAD_BYTES_MAX + 1;
+            assert_eq!(taken(&vec![byte; bytes]), Err(Rejected::TooLarge { bytes }));
+        }
+    }
+
+    #[test]
+    fn keys_are_visible_ascii() {
+        assert_eq!(idempotency_key(" a b "), Ok("a b"));
+        assert!(idempotency_key(&"k".repeat(255)).is_ok());
+        for bad in ["", "  ", "a\tb", "a\0", "é", "\u{7f}", &"k".repeat(256)] {
+            assert_eq!(idempotency_key(bad), Err(Rejected::BadKey), "{bad:?}");
+        }
+    }
+
+    #[test]
     fn paths_are_decoded_once_and_looked_at() {
         assert_eq!(decode_path("/sop/a%20b").as_deref(), Ok("/sop/a b"));
         assert_eq!(decode_path("/sop/%252e").as_deref(), Ok("/sop/%2e"));
