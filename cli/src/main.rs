@@ -38,7 +38,8 @@ fn main() -> ExitCode {
         }
     };
     let serves = matches!(args.command, args::Command::Dev(_));
-    let mut builder = if serves { Builder::new_multi_thread() } else { Builder::new_current_thread() };
+    let mut builder =
+        if serves { Builder::new_multi_thread() } else { Builder::new_current_thread() };
     let runtime = builder.enable_all().build();
     let ran = match runtime {
         Ok(runtime) => {

@@ -1,5 +1,9 @@
 //! What a door may let in: pure rules over what arrived, before anything is written.
 
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+
 use crate::event::Data;
 use crate::id::EventId;
 use crate::limits::PAYLOAD_BYTES_MAX;
@@ -27,7 +31,9 @@ pub enum Rejected {
     BadKey,
 }
 
-/// Checks the body of a webhook: any JSON, or nothing. White space alone is nothing.
+/// Checks the body of a webhook: any JSON, or nothing. White space alone is nothing. JSON nested deeper than
+/// 127 levels, with a number that no double holds or half a surrogate pair is not taken: no condition could
+/// read it.
 ///
 /// # Errors
 /// [`Rejected::TooLarge`] and [`Rejected::NotJson`].
@@ -40,9 +46,60 @@ pub fn webhook_body(body: &[u8]) -> Result<Data, Rejected> {
     }
     let not_json = |reason: String| Rejected::NotJson { reason };
     let text = std::str::from_utf8(body).map_err(|error| not_json(error.to_string()))?;
-    serde_json::from_str::<serde::de::IgnoredAny>(text)
-        .map_err(|error| not_json(error.to_string()))?;
+    serde_json::from_str::<Readable>(text).map_err(|error| not_json(error.to_string()))?;
     Ok(Data::Text(text.to_owned()))
+}
+
+/// JSON of a depth, with numbers and with texts that whatever reads it later can hold; the value itself is
+/// not kept.
+struct Readable;
+
+impl<'de> Deserialize<'de> for Readable {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for Readable {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self, A::Error> {
+        while seq.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self, A::Error> {
+        while map.next_entry::<Self, Self>()?.is_some() {}
+        Ok(self)
+    }
 }
 
 /// Checks what a device sent: text as it is, other bytes in base 64, nothing as nothing.
@@ -158,8 +215,45 @@ mod tests {
 
     #[test]
     fn deep_json_is_turned_away_not_a_crash() {
-        let deep = "[".repeat(100_000);
-        assert!(matches!(webhook_body(deep.as_bytes()), Err(Rejected::NotJson { .. })));
+        let nested = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
+        assert!(webhook_body(nested(127).as_bytes()).is_ok());
+        for deep in ["[".repeat(100_000), nested(128), nested(100_000)] {
+            assert!(matches!(webhook_body(deep.as_bytes()), Err(Rejected::NotJson { .. })));
+        }
+    }
+
+    #[test]
+    fn what_no_condition_could_read_is_turned_away() {
+        for bad in [r#"{"n":1e999}"#, r#"["\ud800"]"#, r#"{"\udc00":1}"#, "NaN", "'x'"] {
+            assert!(matches!(webhook_body(bad.as_bytes()), Err(Rejected::NotJson { .. })), "{bad}");
+        }
+        for good in [r#"{"a":[null,true,-1,18446744073709551616,0.5,"\ud83d\udeb0"]}"#, "0", "\"\""]
+        {
+            assert!(webhook_body(good.as_bytes()).is_ok(), "{good}");
+        }
+    }
+
+    #[test]
+    fn devices_send_what_they_like_up_to_a_size() {
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let taken = |bytes: &[u8]| device_payload(bytes, hex);
+        assert_eq!(taken(b""), Ok(Data::Empty));
+        assert_eq!(taken(b" {"), Ok(Data::Text(" {".into())));
+        assert_eq!(taken(b"a\0\xff"), Ok(Data::Base64("6100ff".into())));
+        for byte in [b'x', 0xff] {
+            assert!(taken(&vec![byte; PAYLOAD_BYTES_MAX]).is_ok());
+            let bytes = PAYLOAD_BYTES_MAX + 1;
+            assert_eq!(taken(&vec![byte; bytes]), Err(Rejected::TooLarge { bytes }));
+        }
+    }
+
+    #[test]
+    fn keys_are_visible_ascii() {
+        assert_eq!(idempotency_key(" a b "), Ok("a b"));
+        assert!(idempotency_key(&"k".repeat(255)).is_ok());
+        for bad in ["", "  ", "a\tb", "a\0", "é", "\u{7f}", &"k".repeat(256)] {
+            assert_eq!(idempotency_key(bad), Err(Rejected::BadKey), "{bad:?}");
+        }
     }
 
     #[test]

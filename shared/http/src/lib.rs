@@ -72,4 +72,6 @@ where
     api(Arc::clone(&host))
         .route("/sop/{*rest}", any(route::hook::<S, Q, C>).with_state(Arc::clone(&host)))
         .route("/webhook", post(route::hook::<S, Q, C>).with_state(host))
+        // Again, as it is for the routes that are there when it is called.
+        .method_not_allowed_fallback(route::no_method)
 }

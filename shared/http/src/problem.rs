@@ -8,6 +8,9 @@ use sop_core::ingress::Rejected;
 use sop_runtime::flow::FlowError;
 use sop_runtime::report::chain;
 
+/// Characters of a detail: what a caller sent may be told back, but not all of it.
+const DETAIL_CHARS_MAX: usize = 1_000;
+
 /// What is answered when a request is not carried out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Problem {
@@ -48,6 +51,17 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// 422: the key came with another request.
+    pub(crate) fn key_reused() -> Self {
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "key_reused",
+            "this idempotency key came with another path or body before; use a new key",
+        )
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let title = self.status.canonical_reason().unwrap_or("Problem");
@@ -55,7 +69,7 @@ impl IntoResponse for Problem {
             "type": format!("urn:sopwith:problem:{}", self.code),
             "title": title,
             "status": self.status.as_u16(),
-            "detail": self.detail,
+            "detail": self.detail.chars().take(DETAIL_CHARS_MAX).collect::<String>(),
             "code": self.code,
         });
         if let Value::Object(members) = &mut body {

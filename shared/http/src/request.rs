@@ -1,11 +1,14 @@
 //! Reading requests: bodies within their limit, ids in paths, keys in headers, paging in queries.
 
 use axum::body::{Body, to_bytes};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Query};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sop_core::Timestamp;
-use sop_core::id::{Digest, InputId, RunId, SopName};
+use sop_core::engine::Input;
+use sop_core::id::{Digest, EventId, InputId, RunId, SopName};
 use sop_core::ingress::{self, Rejected};
 use sop_runtime::port::random;
 
@@ -32,12 +35,46 @@ pub(crate) async fn read(body: Body, limit: usize) -> Result<Vec<u8>, Problem> {
     }
 }
 
-/// A JSON body; nothing counts as `{}`.
+/// A JSON object; nothing counts as `{}`.
 pub(crate) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let bytes = if bytes.iter().all(u8::is_ascii_whitespace) { b"{}" } else { bytes };
-    serde_json::from_slice(bytes).map_err(|error| {
-        Problem::new(StatusCode::BAD_REQUEST, "bad_body", format!("the body does not fit: {error}"))
+    let bad = |why: String| {
+        Problem::new(StatusCode::BAD_REQUEST, "bad_body", format!("the body does not fit: {why}"))
+    };
+    // Positions are no names: what is read field by field must not come as a list.
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(bad("it is not a JSON object".to_owned()));
+    }
+    serde_json::from_slice(bytes).map_err(|error| bad(error.to_string()))
+}
+
+/// What a path has in the places that its route leaves open; handlers look at it after the caller.
+pub(crate) type Segments<T> = Result<Path<T>, PathRejection>;
+
+/// The segments, or why they cannot be read: escapes that are no text.
+pub(crate) fn segments<T>(given: Segments<T>) -> Result<T, Problem> {
+    match given {
+        Ok(Path(segments)) => Ok(segments),
+        Err(_) => Err(Rejected::BadPath.into()),
+    }
+}
+
+/// The number of a step, as it stands in a path.
+pub(crate) fn step_number(text: &str) -> Result<u32, Problem> {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| is_number).ok_or_else(|| {
+        let detail = format!("`{text}` is no step: steps are counted from 1");
+        Problem::new(StatusCode::BAD_REQUEST, "bad_step", detail)
     })
+}
+
+/// A reason that says something.
+pub(crate) fn reason(text: String) -> Result<String, Problem> {
+    if text.chars().any(|c| !c.is_whitespace() && !c.is_control()) {
+        return Ok(text);
+    }
+    let detail = "say why: the `reason` is empty";
+    Err(Problem::new(StatusCode::BAD_REQUEST, "no_reason", detail))
 }
 
 pub(crate) fn run_id(text: &str) -> Result<RunId, Problem> {
@@ -52,15 +89,31 @@ pub(crate) fn sop_name(text: &str) -> Result<SopName, Problem> {
 
 /// The caller's `Idempotency-Key`.
 pub(crate) fn key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
-    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
-    let text = value.to_str().map_err(|_| Problem::from(Rejected::BadKey))?;
+    let Some(text) = only(headers, "idempotency-key") else { return Ok(None) };
     Ok(Some(ingress::idempotency_key(text)?))
 }
 
-/// The id of a person's input: the same caller and key on the same thing give the same id.
-pub(crate) fn input_id(headers: &HeaderMap, subject: &str, what: &str) -> Result<InputId, Problem> {
+/// The value of a header that may come once. Sent twice, or not visible ASCII, it is empty, which nothing
+/// takes: what stands between caller and router may have read another of the two.
+pub(crate) fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next()?;
+    Some(if values.next().is_none() { first.to_str().unwrap_or("") } else { "" })
+}
+
+/// The id of a person's input: the same caller, key and input to the same run give the same id. Another
+/// input under the same key is another request, and never taken for one that was carried out.
+pub(crate) fn input_id(
+    headers: &HeaderMap,
+    subject: &str,
+    run: &RunId,
+    input: &Input,
+) -> Result<InputId, Problem> {
     let digest = match key(headers)? {
-        Some(key) => Digest::of(format!("{subject}\n{what}\n{key}").as_bytes()),
+        Some(key) => {
+            let input = serde_json::to_string(input).expect("an input has only string keys");
+            Digest::of(format!("{subject}\n{run}\n{key}\n{input}").as_bytes())
+        }
         None => Digest::of(&random::<32>()),
     };
     Ok(InputId::parse(&format!("p-{}", &digest.to_string()[..32])).expect("visible ASCII"))
@@ -69,15 +122,54 @@ pub(crate) fn input_id(headers: &HeaderMap, subject: &str, what: &str) -> Result
 /// The query of a list.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Paging {
-    limit: Option<usize>,
-    pub(crate) cursor: Option<String>,
+    limit: Option<u64>,
+    cursor: Option<String>,
     since: Option<String>,
     until: Option<String>,
 }
 
 impl Paging {
+    /// What the query of `uri` asks for.
+    pub(crate) fn of(uri: &Uri) -> Result<Self, Problem> {
+        match Query::try_from_uri(uri) {
+            Ok(Query(paging)) => Ok(paging),
+            Err(error) => Err(Problem::new(
+                StatusCode::BAD_REQUEST,
+                "bad_query",
+                format!("the query does not fit: {}", error.body_text()),
+            )),
+        }
+    }
+
     pub(crate) fn limit(&self) -> usize {
-        self.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX)
+        let limit = self.limit.and_then(|limit| usize::try_from(limit).ok());
+        limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX)
+    }
+
+    /// Where a list of runs goes on: behind a run.
+    pub(crate) fn after_run(&self) -> Result<Option<&str>, Problem> {
+        self.after(|cursor| RunId::parse(cursor).is_ok())
+    }
+
+    /// Where a list in the order of time goes on: behind an instant and an id.
+    pub(crate) fn after_place(&self) -> Result<Option<&str>, Problem> {
+        self.after(|cursor| {
+            cursor.split_once(['.', '#']).is_some_and(|(millis, id)| {
+                millis.parse::<i64>().is_ok() && EventId::parse(id).is_ok()
+            })
+        })
+    }
+
+    fn after(&self, is_cursor: fn(&str) -> bool) -> Result<Option<&str>, Problem> {
+        match self.cursor.as_deref() {
+            None | Some("") => Ok(None),
+            Some(cursor) if is_cursor(cursor) => Ok(Some(cursor)),
+            Some(_) => Err(Problem::new(
+                StatusCode::BAD_REQUEST,
+                "bad_cursor",
+                "the cursor is not the `next_cursor` of a page of this list",
+            )),
+        }
     }
 
     /// The span asked for; the last day when nothing is said.

@@ -119,6 +119,7 @@ pub(crate) struct Emit {
 
 /// `POST /pair`, where the code is not in its header.
 #[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct PairBody {
     #[serde(default)]
     pub(crate) code: Option<String>,

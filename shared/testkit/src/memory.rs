@@ -27,6 +27,19 @@ pub struct Memory {
     clock: Arc<dyn Clock>,
 }
 
+/// A whole [`Memory`] at one instant, as text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fingerprint([(&'static str, String); 8]);
+
+impl Fingerprint {
+    /// The parts that differ from those of `earlier`: `journal` (with counters and blobs), `heads`, `catalog`,
+    /// `log`, `idempotency`, `tokens`, `cron`, `queue`.
+    pub fn changed_since(&self, earlier: &Self) -> Vec<&'static str> {
+        let parts = self.0.iter().zip(&earlier.0);
+        parts.filter(|(now, then)| now != then).map(|((name, _), _)| *name).collect()
+    }
+}
+
 #[derive(Default)]
 struct State {
     journal: journal::State,
@@ -43,6 +56,21 @@ impl Memory {
     /// An empty store whose queues go by `clock`.
     pub fn new(clock: impl Clock + 'static) -> Self {
         Self { state: Arc::default(), clock: Arc::new(clock) }
+    }
+
+    /// All there is, part by part, to tell later what a call changed.
+    pub fn fingerprint(&self) -> Fingerprint {
+        let state = self.state();
+        Fingerprint([
+            ("journal", format!("{:?}", state.journal)),
+            ("heads", format!("{:?}", state.heads)),
+            ("catalog", format!("{:?}", state.catalog)),
+            ("log", format!("{:?}", state.log)),
+            ("idempotency", format!("{:?}", state.idempotency)),
+            ("tokens", format!("{:?}", state.tokens)),
+            ("cron", format!("{:?}", state.cron)),
+            ("queue", format!("{:?}", state.queue)),
+        ])
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -266,7 +266,7 @@ where
                 }
             };
             let id = InputId::parse(&id).expect("visible ASCII");
-            match flow::submit(&self.host, &head.run, &id, "person", input).await {
+            match flow::submit(&self.host, &head.run, &id, "person", input, None).await {
                 Ok(Submitted::Applied | Submitted::Refused(_)) => {}
                 Err(error) => self.survive(&error),
             }

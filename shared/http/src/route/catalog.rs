@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json, to_value};
@@ -10,12 +10,12 @@ use sop_core::definition::SourceFiles;
 use sop_core::ingress;
 use sop_core::limits::PAYLOAD_BYTES_MAX;
 use sop_core::matching::describe;
-use sop_runtime::flow::{self, Published};
+use sop_runtime::flow::{self, ByHand, FlowError, Published};
 use sop_runtime::port::{Clock, Queue, Store};
 
 use crate::auth::caller;
 use crate::problem::Problem;
-use crate::request::{DEFINITIONS_BYTES_MAX, json, key, read, sop_name};
+use crate::request::{DEFINITIONS_BYTES_MAX, Segments, json, key, read, segments, sop_name};
 use crate::route::Shared;
 use crate::wire::Push;
 
@@ -29,7 +29,11 @@ where
     C: Clock + 'static,
 {
     caller(&host, &headers).await?;
-    let active = host.active().await?;
+    let head = host.store.catalog_head(&host.tenant).await.map_err(FlowError::from)?;
+    let (version, active) = match head {
+        Some(head) => (head.version, host.pinned(&head.snapshot).await?),
+        None => (0, host.active().await?),
+    };
     let sops: Vec<Value> = active
         .index
         .sops()
@@ -43,7 +47,7 @@ where
             })
         })
         .collect();
-    Ok(Json(json!({ "snapshot": active.digest, "sops": sops })))
+    Ok(Json(json!({ "version": version, "sops": sops })))
 }
 
 fn no_sop(name: &str) -> Problem {
@@ -57,7 +61,7 @@ fn no_sop(name: &str) -> Problem {
 pub(crate) async fn show_sop<S, Q, C>(
     State(host): Shared<S, Q, C>,
     headers: HeaderMap,
-    Path(name): Path<String>,
+    name: Segments<String>,
 ) -> Result<Json<Value>, Problem>
 where
     S: Store + 'static,
@@ -65,7 +69,7 @@ where
     C: Clock + 'static,
 {
     caller(&host, &headers).await?;
-    let name = sop_name(&name)?;
+    let name = sop_name(&segments(name)?)?;
     let active = host.active().await?;
     let Some(listed) = active.index.find(&name) else {
         return Err(no_sop(name.as_str()));
@@ -113,7 +117,7 @@ where
 pub(crate) async fn run_sop<S, Q, C>(
     State(host): Shared<S, Q, C>,
     headers: HeaderMap,
-    Path(name): Path<String>,
+    name: Segments<String>,
     body: Body,
 ) -> Result<Response, Problem>
 where
@@ -122,19 +126,19 @@ where
     C: Clock + 'static,
 {
     let caller = caller(&host, &headers).await?;
-    let name = sop_name(&name)?;
+    let name = sop_name(&segments(name)?)?;
     let data = ingress::webhook_body(&read(body, PAYLOAD_BYTES_MAX).await?)?;
     let key = key(&headers)?;
-    let verdict = flow::run_by_hand(&host, &name, &caller.subject, data, key).await?;
-    match verdict {
-        None => Err(no_sop(name.as_str())),
-        Some(verdict) => match verdict.run {
-            Some(run) => Ok((
-                StatusCode::ACCEPTED,
-                Json(json!({ "run_id": run, "parentSessionId": run, "reason": verdict.reason })),
-            )
-                .into_response()),
-            None => Err(Problem::new(StatusCode::CONFLICT, "not_started", verdict.reason)),
-        },
+    match flow::run_by_hand(&host, &name, &caller.subject, data, key).await? {
+        ByHand::NoSop => Err(no_sop(name.as_str())),
+        ByHand::KeyReused => Err(Problem::key_reused()),
+        ByHand::Started { run, reason } => Ok((
+            StatusCode::ACCEPTED,
+            Json(json!({ "run_id": run, "parentSessionId": run, "reason": reason })),
+        )
+            .into_response()),
+        ByHand::NotStarted { reason } => {
+            Err(Problem::new(StatusCode::CONFLICT, "not_started", reason))
+        }
     }
 }

@@ -2,13 +2,16 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use sop_core::Source;
+use sop_core::cron::CronExpr;
 use sop_core::event::Data;
+use sop_core::ingress::{self, Rejected};
 use sop_core::limits::PAYLOAD_BYTES_MAX;
+use sop_core::topic::check_name;
 use sop_runtime::flow::{self, Door};
 use sop_runtime::port::{Clock, LogQuery, Queue, Store};
 
@@ -21,7 +24,7 @@ use crate::wire::{self, Emit};
 pub(crate) async fn list_events<S, Q, C>(
     State(host): Shared<S, Q, C>,
     headers: HeaderMap,
-    Query(paging): Query<Paging>,
+    uri: Uri,
 ) -> Result<Json<Value>, Problem>
 where
     S: Store + 'static,
@@ -29,13 +32,14 @@ where
     C: Clock + 'static,
 {
     caller(&host, &headers).await?;
+    let paging = Paging::of(&uri)?;
     let (since, until) = paging.span(host.now())?;
     let query = LogQuery {
         tenant: host.tenant.clone(),
         since,
         until,
         limit: paging.limit(),
-        after: paging.cursor,
+        after: paging.after_place()?.map(str::to_owned),
     };
     let page = flow::events(&host, &query).await?;
     Ok(Json(json!({
@@ -60,7 +64,13 @@ where
     check_subject(&asked)?;
     let data = match asked.payload {
         None | Some(Value::Null) => Data::Empty,
-        Some(payload) => Data::Text(payload.to_string()),
+        Some(payload) => {
+            let text = payload.to_string();
+            if text.len() > PAYLOAD_BYTES_MAX {
+                return Err(Rejected::TooLarge { bytes: text.len() }.into());
+            }
+            Data::Text(text)
+        }
     };
     let door = Door {
         source: asked.source,
@@ -74,15 +84,23 @@ where
     Ok((StatusCode::ACCEPTED, Json(json!({ "event_id": event.id }))).into_response())
 }
 
+/// Whether a webhook can come in at `path`, which is decoded.
+fn is_hook_path(path: &str) -> bool {
+    let is_route =
+        path == "/webhook" || path.strip_prefix("/sop/").is_some_and(|rest| !rest.is_empty());
+    is_route && ingress::decode_path(&path.replace('%', "%25")).is_ok()
+}
+
 /// The subject must be one that its door could have given.
 fn check_subject(asked: &Emit) -> Result<(), Problem> {
     let fits = match asked.source {
-        Source::Mqtt => sop_core::topic::check_name(&asked.subject).is_ok(),
-        Source::Peripheral => asked.subject.split_once('/').is_some_and(|(board, signal)| {
-            !board.is_empty() && !signal.is_empty() && !signal.contains('/')
-        }),
-        Source::Webhook => asked.subject.starts_with('/'),
-        Source::Cron => !asked.subject.is_empty(),
+        Source::Mqtt => check_name(&asked.subject).is_ok(),
+        Source::Peripheral => {
+            let topic = format!("peripherals/{}", asked.subject);
+            check_name(&topic).is_ok() && ingress::uplink(&topic).is_some()
+        }
+        Source::Webhook => is_hook_path(&asked.subject),
+        Source::Cron => CronExpr::parse(&asked.subject).is_ok(),
         Source::Manual => false,
     };
     if fits {

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, Request, StatusCode};
+use axum::http::{HeaderValue, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{json, to_value};
 use sop_core::limits::PAYLOAD_BYTES_MAX;
@@ -12,7 +12,7 @@ use sop_runtime::port::{Clock, Queue, Store};
 
 use crate::auth::bearer;
 use crate::problem::Problem;
-use crate::request::read;
+use crate::request::{only, read};
 use crate::route::Shared;
 
 pub(crate) async fn hook<S, Q, C>(
@@ -32,9 +32,9 @@ where
             method: parts.method.as_str(),
             raw_path: parts.uri.path(),
             bearer: bearer(&parts.headers),
-            key: text(&parts.headers, "x-idempotency-key")
-                .or_else(|| text(&parts.headers, "idempotency-key")),
-            trace: text(&parts.headers, "traceparent"),
+            key: only(&parts.headers, "x-idempotency-key")
+                .or_else(|| only(&parts.headers, "idempotency-key")),
+            trace: only(&parts.headers, "traceparent"),
             body: &body,
         },
     )
@@ -58,23 +58,19 @@ where
         )
         .with("path", json!(path))
         .with("near", to_value(near).unwrap_or_default())),
-        Answer::MethodNotAllowed { path, allowed } => Err(Problem::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "method_not_allowed",
-            format!("`{path}` takes {}", allowed.join(", ")),
-        )
-        .with("allowed", json!(allowed))),
-        Answer::KeyReused => Err(Problem::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "key_reused",
-            "this idempotency key came with another path or body before; use a new key",
-        )),
+        Answer::MethodNotAllowed { path, allowed } => {
+            let methods = allowed.join(", ");
+            let detail = format!("`{path}` takes {methods}");
+            let problem =
+                Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);
+            let mut response = problem.with("allowed", json!(allowed)).into_response();
+            if let Ok(methods) = HeaderValue::from_str(&methods) {
+                response.headers_mut().insert(header::ALLOW, methods);
+            }
+            Ok(response)
+        }
+        Answer::KeyReused => Err(Problem::key_reused()),
     }
-}
-
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    // What is not visible ASCII is handed on as it is refused: an empty key.
-    headers.get(name).map(|value| value.to_str().unwrap_or(""))
 }
 
 fn reply(status: StatusCode, word: &str, accepted: &Accepted) -> Response {

@@ -11,7 +11,7 @@ use sop_runtime::port::{Clock, Queue, Store};
 
 use crate::auth::caller;
 use crate::problem::Problem;
-use crate::request::{json, read};
+use crate::request::{json, only, read};
 use crate::route::Shared;
 use crate::wire::PairBody;
 
@@ -29,9 +29,8 @@ where
     C: Clock + 'static,
 {
     let body = read(body, PAIR_BYTES_MAX).await?;
-    let code = match headers.get("x-pairing-code").map(|value| value.to_str()) {
-        Some(Ok(code)) => code.to_owned(),
-        Some(Err(_)) => String::new(),
+    let code = match only(&headers, "x-pairing-code") {
+        Some(code) => code.to_owned(),
         None => json::<PairBody>(&body)?.code.unwrap_or_default(),
     };
     if code.trim().is_empty() {
@@ -42,9 +41,7 @@ where
         ));
     }
     match flow::redeem(&host, &code).await? {
-        Paired::Token { token, subject } => {
-            Ok(Json(json!({ "paired": true, "token": token, "subject": subject })))
-        }
+        Paired::Token { token, subject } => Ok(Json(json!({ "token": token, "subject": subject }))),
         Paired::Wrong => Err(Problem::new(
             StatusCode::FORBIDDEN,
             "wrong_code",

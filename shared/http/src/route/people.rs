@@ -2,9 +2,9 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
-use serde_json::Value;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use serde_json::{Value, json as object};
 use sop_core::engine::{Decision, Input, Stored, Verdict};
 use sop_core::id::RunId;
 use sop_core::ingress::Rejected;
@@ -14,9 +14,8 @@ use sop_runtime::port::{Clock, Queue, Store};
 
 use crate::auth::caller;
 use crate::problem::Problem;
-use crate::request::{input_id, json, read, run_id};
+use crate::request::{Segments, input_id, json, read, reason, run_id, segments, step_number};
 use crate::route::Shared;
-use crate::route::runs::shown;
 use crate::wire::{GateDecision, Output, Reason, Say};
 
 /// Bytes of a decision or a reason.
@@ -25,7 +24,7 @@ const WORDS_BYTES_MAX: usize = 16 * 1_024;
 pub(crate) async fn decide<S, Q, C>(
     State(host): Shared<S, Q, C>,
     headers: HeaderMap,
-    Path(run): Path<String>,
+    run: Segments<String>,
     body: Body,
 ) -> Result<Json<Value>, Problem>
 where
@@ -34,27 +33,20 @@ where
     C: Clock + 'static,
 {
     let caller = caller(&host, &headers).await?;
-    let run = run_id(&run)?;
+    let run = run_id(&segments(run)?)?;
     let asked: GateDecision = json(&read(body, WORDS_BYTES_MAX).await?)?;
-    let decision = match (asked.decision, asked.reason) {
-        (Say::Approve, _) => Decision::Approve { comment: asked.comment },
-        (Say::Deny, Some(reason)) => Decision::Deny { reason },
-        (Say::Deny, None) => {
-            return Err(Problem::new(
-                StatusCode::BAD_REQUEST,
-                "no_reason",
-                "say why: a denial has a `reason`",
-            ));
-        }
+    let decision = match asked.decision {
+        Say::Approve => Decision::Approve { comment: asked.comment },
+        Say::Deny => Decision::Deny { reason: reason(asked.reason.unwrap_or_default())? },
     };
     let input = Input::Decide { gate: asked.revision, decision };
-    apply(&host, &headers, &run, &caller.subject, input).await
+    apply(&host, &headers, &run, &caller.subject, input, None).await
 }
 
 pub(crate) async fn complete<S, Q, C>(
     State(host): Shared<S, Q, C>,
     headers: HeaderMap,
-    Path((run, step)): Path<(String, u32)>,
+    path: Segments<(String, String)>,
     body: Body,
 ) -> Result<Json<Value>, Problem>
 where
@@ -63,31 +55,27 @@ where
     C: Clock + 'static,
 {
     let caller = caller(&host, &headers).await?;
-    let run = run_id(&run)?;
+    let (run, step) = segments(path)?;
+    let (run, step) = (run_id(&run)?, step_number(&step)?);
     // Room for the object around the output.
     let given: Output = json(&read(body, PAYLOAD_BYTES_MAX + 64).await?)?;
     let output = match given.output {
         None | Some(Value::Null) => None,
-        Some(output) => {
-            let text = output.to_string();
-            if text.len() > PAYLOAD_BYTES_MAX {
-                return Err(Rejected::TooLarge { bytes: text.len() }.into());
-            }
-            let stored = Stored::of(&text);
-            if let Stored::Blob { digest, .. } = &stored {
-                host.store.put_blob(digest, &text).await.map_err(flow::FlowError::from)?;
-            }
-            Some(stored)
-        }
+        Some(output) => Some(output.to_string()),
     };
-    let input = Input::Report { step, verdict: Verdict::Completed { output } };
-    apply(&host, &headers, &run, &caller.subject, input).await
+    if let Some(bytes) = output.as_ref().map(String::len).filter(|bytes| *bytes > PAYLOAD_BYTES_MAX)
+    {
+        return Err(Rejected::TooLarge { bytes }.into());
+    }
+    let verdict = Verdict::Completed { output: output.as_deref().map(Stored::of) };
+    let input = Input::Report { step, verdict };
+    apply(&host, &headers, &run, &caller.subject, input, output.as_deref()).await
 }
 
 pub(crate) async fn fail<S, Q, C>(
     State(host): Shared<S, Q, C>,
     headers: HeaderMap,
-    Path((run, step)): Path<(String, u32)>,
+    path: Segments<(String, String)>,
     body: Body,
 ) -> Result<Json<Value>, Problem>
 where
@@ -96,16 +84,18 @@ where
     C: Clock + 'static,
 {
     let caller = caller(&host, &headers).await?;
-    let run = run_id(&run)?;
-    let Reason { reason } = json(&read(body, WORDS_BYTES_MAX).await?)?;
-    let input = Input::Report { step, verdict: Verdict::Failed { reason } };
-    apply(&host, &headers, &run, &caller.subject, input).await
+    let (run, step) = segments(path)?;
+    let (run, step) = (run_id(&run)?, step_number(&step)?);
+    let given: Reason = json(&read(body, WORDS_BYTES_MAX).await?)?;
+    let verdict = Verdict::Failed { reason: reason(given.reason)? };
+    let input = Input::Report { step, verdict };
+    apply(&host, &headers, &run, &caller.subject, input, None).await
 }
 
 pub(crate) async fn cancel<S, Q, C>(
     State(host): Shared<S, Q, C>,
     headers: HeaderMap,
-    Path(run): Path<String>,
+    run: Segments<String>,
     body: Body,
 ) -> Result<Json<Value>, Problem>
 where
@@ -114,9 +104,10 @@ where
     C: Clock + 'static,
 {
     let caller = caller(&host, &headers).await?;
-    let run = run_id(&run)?;
-    let Reason { reason } = json(&read(body, WORDS_BYTES_MAX).await?)?;
-    apply(&host, &headers, &run, &caller.subject, Input::Cancel { reason }).await
+    let run = run_id(&segments(run)?)?;
+    let given: Reason = json(&read(body, WORDS_BYTES_MAX).await?)?;
+    let input = Input::Cancel { reason: reason(given.reason)? };
+    apply(&host, &headers, &run, &caller.subject, input, None).await
 }
 
 async fn apply<S, Q, C>(
@@ -125,15 +116,19 @@ async fn apply<S, Q, C>(
     run: &RunId,
     subject: &str,
     input: Input,
+    output: Option<&str>,
 ) -> Result<Json<Value>, Problem>
 where
     S: Store,
     Q: Queue,
     C: Clock,
 {
-    let id = input_id(headers, subject, run.as_str())?;
-    match flow::submit(host, run, &id, subject, input).await? {
-        Submitted::Applied => shown(&flow::run_detail(host, run).await?),
+    let id = input_id(headers, subject, run, &input)?;
+    match flow::submit(host, run, &id, subject, input, output).await? {
+        Submitted::Applied => {
+            let detail = flow::run_detail(host, run).await?;
+            Ok(Json(object!({ "run": detail.view })))
+        }
         Submitted::Refused(refusal) => Err(refusal.into()),
     }
 }

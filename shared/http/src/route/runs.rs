@@ -1,22 +1,22 @@
 //! Runs: list, show, journal, inbox.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
-use axum::http::HeaderMap;
+use axum::extract::State;
+use axum::http::{HeaderMap, Uri};
 use serde_json::{Value, json};
 use sop_runtime::flow;
 use sop_runtime::port::{Clock, Queue, Store};
 
 use crate::auth::caller;
 use crate::problem::Problem;
-use crate::request::{Paging, run_id};
+use crate::request::{Paging, Segments, run_id, segments};
 use crate::route::Shared;
 use crate::wire;
 
 pub(crate) async fn list_runs<S, Q, C>(
     State(host): Shared<S, Q, C>,
     headers: HeaderMap,
-    Query(paging): Query<Paging>,
+    uri: Uri,
 ) -> Result<Json<Value>, Problem>
 where
     S: Store + 'static,
@@ -24,14 +24,15 @@ where
     C: Clock + 'static,
 {
     caller(&host, &headers).await?;
-    let page = flow::list_runs(&host, paging.cursor.as_deref(), paging.limit()).await?;
+    let paging = Paging::of(&uri)?;
+    let page = flow::list_runs(&host, paging.after_run()?, paging.limit()).await?;
     Ok(Json(wire::page(&page)))
 }
 
 pub(crate) async fn inbox<S, Q, C>(
     State(host): Shared<S, Q, C>,
     headers: HeaderMap,
-    Query(paging): Query<Paging>,
+    uri: Uri,
 ) -> Result<Json<Value>, Problem>
 where
     S: Store + 'static,
@@ -39,14 +40,15 @@ where
     C: Clock + 'static,
 {
     caller(&host, &headers).await?;
-    let page = flow::inbox(&host, paging.cursor.as_deref(), paging.limit()).await?;
+    let paging = Paging::of(&uri)?;
+    let page = flow::inbox(&host, paging.after_place()?, paging.limit()).await?;
     Ok(Json(wire::page(&page)))
 }
 
 pub(crate) async fn show_run<S, Q, C>(
     State(host): Shared<S, Q, C>,
     headers: HeaderMap,
-    Path(run): Path<String>,
+    run: Segments<String>,
 ) -> Result<Json<Value>, Problem>
 where
     S: Store + 'static,
@@ -54,19 +56,14 @@ where
     C: Clock + 'static,
 {
     caller(&host, &headers).await?;
-    let run = run_id(&run)?;
-    shown(&flow::run_detail(&host, &run).await?)
-}
-
-/// A run as it is shown.
-pub(crate) fn shown(detail: &flow::RunDetail) -> Result<Json<Value>, Problem> {
-    Ok(Json(json!(detail.view)))
+    let run = run_id(&segments(run)?)?;
+    Ok(Json(json!(flow::run_detail(&host, &run).await?.view)))
 }
 
 pub(crate) async fn journal<S, Q, C>(
     State(host): Shared<S, Q, C>,
     headers: HeaderMap,
-    Path(run): Path<String>,
+    run: Segments<String>,
 ) -> Result<Json<Value>, Problem>
 where
     S: Store + 'static,
@@ -74,7 +71,7 @@ where
     C: Clock + 'static,
 {
     caller(&host, &headers).await?;
-    let run = run_id(&run)?;
+    let run = run_id(&segments(run)?)?;
     let detail = flow::run_detail(&host, &run).await?;
     let entries = flow::journal(&host, &run).await?;
     Ok(Json(json!({

@@ -75,7 +75,7 @@ impl Heads for Sqlite {
         let (since, run) = match after {
             None => (i64::MIN, ""),
             Some(after) => after
-                .split_once('.')
+                .split_once(['.', '#'])
                 .and_then(|(since, run)| Some((since.parse().ok()?, run)))
                 .ok_or_else(|| PortError::permanent("list the inbox", "no page begins there"))?,
         };

@@ -34,7 +34,7 @@ impl EventLog for Sqlite {
         let (time, event) = match &query.after {
             None => (until, "~"),
             Some(after) => after
-                .split_once('.')
+                .split_once(['.', '#'])
                 .and_then(|(time, event)| Some((time.parse().ok()?, event)))
                 .ok_or_else(|| PortError::permanent(action, "no page begins there"))?,
         };

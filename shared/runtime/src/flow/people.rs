@@ -1,18 +1,22 @@
 //! What people do: queued first, delayed by seconds, then applied at once. The copy finds it settled,
 //! or heals a crash.
 
-use sop_core::engine::{self, Cause, Input, Refusal};
+use serde::{Deserialize, Serialize};
+use sop_core::definition::Trigger;
+use sop_core::engine::{self, Admission, Cause, Input, Refusal, Stored};
 use sop_core::event::{Data, Event, Source};
-use sop_core::id::{EventId, InputId, RunId, SopName};
+use sop_core::id::{Digest, EventId, InputId, RunId, SopName};
 use sop_core::ingress;
+use sop_core::matching::describe;
 use sop_core::time::Timestamp;
 
 use crate::envelope::Body;
 use crate::flow::accept::enqueue;
 use crate::flow::advance::{advance, load};
 use crate::flow::dispatch::event_arrived;
-use crate::flow::query::journal;
-use crate::flow::{Advanced, FlowError, Host, SopVerdict};
+use crate::flow::log;
+use crate::flow::start::admission;
+use crate::flow::{Advanced, FlowError, Host, SopVerdict, journal};
 use crate::port::{
     Blobs, Catalog, Claim, Clock, EventLog, Heads, Idempotency, Journal, Queue, QueueName, random,
 };
@@ -32,7 +36,31 @@ pub enum Submitted {
     Refused(Refusal),
 }
 
-/// Applies a person's input to `run`. The same `id` again is the same input.
+/// What became of a start by hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ByHand {
+    /// No active SOP has that name.
+    NoSop,
+    /// The key came with another payload before.
+    KeyReused,
+    /// There is exactly one run of it, made now or by an earlier try of the same request.
+    Started {
+        /// The run.
+        run: String,
+        /// What the log says of it.
+        reason: String,
+    },
+    /// Nothing was started.
+    NotStarted {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Applies a person's input to `run`. The same `id` again is the same input, however far the run has
+/// moved since.
+///
+/// `value` is the text that `input` names when it was too big to be part of it.
 ///
 /// # Errors
 /// [`FlowError::NoRun`] when there is no such run; others when a port fails, in which case the input
@@ -43,9 +71,10 @@ pub async fn submit<S, Q, C>(
     id: &InputId,
     by: &str,
     input: Input,
+    value: Option<&str>,
 ) -> Result<Submitted, FlowError>
 where
-    S: Journal + Heads + Catalog,
+    S: Journal + Heads + Catalog + Blobs,
     Q: Queue,
     C: Clock,
 {
@@ -60,6 +89,10 @@ where
     if let Err(refusal) = preview {
         return refused(host, run, id, refusal).await;
     }
+    // Only now: what is refused leaves nothing behind.
+    if let Some((value, Stored::Blob { digest, .. })) = value.map(|text| (text, Stored::of(text))) {
+        host.store.put_blob(&digest, value).await?;
+    }
     let copy =
         Body::Input { run: run.clone(), id: id.clone(), by: by.to_owned(), input: input.clone() };
     host.queue.send(QueueName::Events, &[copy.into_message(COPY_DELAY_SECS)]).await?;
@@ -69,7 +102,7 @@ where
     })
 }
 
-/// An input that changes nothing was applied by an earlier try, or never: the journal tells.
+/// The input changes nothing now; it may be because it moved the run before, and the run moved on.
 async fn refused<S: Journal, Q, C>(
     host: &Host<S, Q, C>,
     run: &RunId,
@@ -77,12 +110,14 @@ async fn refused<S: Journal, Q, C>(
     refusal: Refusal,
 ) -> Result<Submitted, FlowError> {
     let entries = journal(host, run).await?;
-    let was_applied = entries.iter().any(|entry| entry.input == *id);
-    Ok(if was_applied { Submitted::Applied } else { Submitted::Refused(refusal) })
+    Ok(if entries.iter().any(|entry| entry.input == *id) {
+        Submitted::Applied
+    } else {
+        Submitted::Refused(refusal)
+    })
 }
 
-/// Starts `sop` by hand. The verdict of the SOP is returned: the run, or why there is none; `None` when
-/// there is no active SOP of that name.
+/// Starts `sop` by hand. The same `key` from the same person again is the same start.
 ///
 /// # Errors
 /// When a port fails, in which case the start may still happen by its copy.
@@ -92,17 +127,23 @@ pub async fn run_by_hand<S, Q, C>(
     by: &str,
     data: Data,
     key: Option<&str>,
-) -> Result<Option<SopVerdict>, FlowError>
+) -> Result<ByHand, FlowError>
 where
     S: Journal + Heads + Blobs + Catalog + EventLog + Idempotency,
     Q: Queue,
     C: Clock,
 {
     let active = host.active().await?;
-    if active.index.find(sop).is_none() {
-        return Ok(None);
+    let Some(listed) = active.index.find(sop) else { return Ok(ByHand::NoSop) };
+    if !listed.triggers.iter().any(|trigger| matches!(trigger, Trigger::Manual)) {
+        let reason = format!("`{sop}` has no manual trigger");
+        return Ok(ByHand::NotStarted { reason });
     }
-    let (id, time) = identity(host, sop, key).await?;
+    let first = first_try(host, sop, by, &data, key).await?;
+    if first.payload != payload_digest(&data) {
+        return Ok(ByHand::KeyReused);
+    }
+    let FirstTry { event: id, time, .. } = first;
     let event = Event {
         trace: Some(ingress::traceparent(&id)),
         id,
@@ -116,30 +157,55 @@ where
         method: None,
         actor: Some(by.to_owned()),
     };
+    let definition = host.definition(&listed.digest).await?;
+    if let Admission::Drop { reason } = admission(host, &definition, &event).await? {
+        // Looked at before the copy is sent: what is told that it did not start must not start later.
+        let reason = format!("dropped: {reason}");
+        let verdict = SopVerdict {
+            sop: sop.to_string(),
+            matched: true,
+            trigger: Some(describe(&Trigger::Manual)),
+            reason: reason.clone(),
+            run: None,
+        };
+        host.store.record(&log::line(&event, vec![verdict], 0)).await?;
+        return Ok(ByHand::NotStarted { reason });
+    }
     enqueue(host, &event, COPY_DELAY_SECS).await?;
     let verdicts = event_arrived(host, &event).await?;
-    let found = verdicts.into_iter().find(|verdict| verdict.sop == sop.as_str());
-    // An SOP without a trigger of the event's kind is no candidate: the log only counts it.
-    Ok(Some(found.unwrap_or_else(|| SopVerdict {
-        sop: sop.to_string(),
-        matched: false,
-        trigger: None,
-        reason: "it has no manual trigger".to_owned(),
-        run: None,
-    })))
+    Ok(match verdicts.into_iter().find(|verdict| verdict.sop == sop.as_str()) {
+        Some(SopVerdict { run: Some(run), reason, .. }) => ByHand::Started { run, reason },
+        Some(SopVerdict { run: None, reason, .. }) => ByHand::NotStarted { reason },
+        None => ByHand::NoSop,
+    })
 }
 
-/// The id and time of a start's event: those of the first try when its key came before.
-async fn identity<S: Idempotency, Q, C: Clock>(
+/// What the first request with a key was.
+#[derive(Debug, Serialize, Deserialize)]
+struct FirstTry {
+    event: EventId,
+    time: Timestamp,
+    payload: Digest,
+}
+
+fn payload_digest(data: &Data) -> Digest {
+    Digest::of(data.text().unwrap_or_default().as_bytes())
+}
+
+/// The event of a start: that of the first try when its key came before.
+async fn first_try<S: Idempotency, Q, C: Clock>(
     host: &Host<S, Q, C>,
     sop: &SopName,
+    by: &str,
+    data: &Data,
     key: Option<&str>,
-) -> Result<(EventId, Timestamp), FlowError> {
+) -> Result<FirstTry, FlowError> {
     let time = host.now();
-    let fresh = (EventId::from_random(time, &random()), time);
+    let event = EventId::from_random(time, &random());
+    let fresh = FirstTry { event, time, payload: payload_digest(data) };
     let Some(key) = key else { return Ok(fresh) };
-    let record = serde_json::to_string(&fresh).expect("an id and a time are JSON");
-    let key = format!("run/{sop}/{key}");
+    let record = serde_json::to_string(&fresh).expect("a record has only string keys");
+    let key = format!("run/{sop}/{by}/{key}");
     let until = time.plus_millis(KEY_HELD_MS);
     Ok(match host.store.claim(&host.tenant, &key, &record, time, until).await? {
         Claim::New => fresh,

@@ -39,19 +39,11 @@ where
     C: Clock,
 {
     let run = RunId::derive(&event.tenant, &sop.name, &event.id, event.time);
-    let mut queued = false;
-    if sop.has_admission() {
-        let counters = host.store.counters(&event.tenant, &sop.name).await?;
-        match decide_admission(sop, &counters, host.now()) {
-            Admission::Admit => {}
-            Admission::Queue => queued = true,
-            // A run that an earlier delivery started is no new one, whatever the counter says now.
-            Admission::Drop { reason } => match host.store.latest(&run).await? {
-                Some(_) => {}
-                None => return Ok(Started::Dropped { reason }),
-            },
-        }
-    }
+    let mut queued = match admission(host, sop, event).await? {
+        Admission::Admit => false,
+        Admission::Queue => true,
+        Admission::Drop { reason } => return Ok(Started::Dropped { reason }),
+    };
     let payload = event.data.text().map(Stored::of);
     if let (Some(Stored::Blob { digest, .. }), Some(text)) = (&payload, event.data.text()) {
         host.store.put_blob(digest, text).await?;
@@ -76,6 +68,31 @@ where
             // A queued start takes no slot, so no store may answer that there is none.
             Append::Full => return Err(FlowError::Contended(run)),
         }
+    }
+}
+
+/// Whether the run of `sop` that `event` asks for may start now.
+pub(super) async fn admission<S, Q, C>(
+    host: &Host<S, Q, C>,
+    sop: &Definition,
+    event: &Event,
+) -> Result<Admission, FlowError>
+where
+    S: Journal,
+    C: Clock,
+{
+    if !sop.has_admission() {
+        return Ok(Admission::Admit);
+    }
+    let counters = host.store.counters(&event.tenant, &sop.name).await?;
+    match decide_admission(sop, &counters, host.now()) {
+        Admission::Drop { reason } => {
+            // A run that an earlier delivery started is no new one, whatever the counter says now.
+            let run = RunId::derive(&event.tenant, &sop.name, &event.id, event.time);
+            let is_there = host.store.latest(&run).await?.is_some();
+            Ok(if is_there { Admission::Admit } else { Admission::Drop { reason } })
+        }
+        admitted @ (Admission::Admit | Admission::Queue) => Ok(admitted),
     }
 }
 

@@ -109,7 +109,7 @@ impl House {
     pub async fn approve(&self, run: &RunId, gate: u32, id: &str) -> Submitted {
         let input = Input::Decide { gate, decision: Decision::Approve { comment: None } };
         let id = InputId::parse(id).unwrap();
-        flow::submit(&self.host, run, &id, "ann", input).await.unwrap()
+        flow::submit(&self.host, run, &id, "ann", input, None).await.unwrap()
     }
 
     /// Effects that were carried out more than once.

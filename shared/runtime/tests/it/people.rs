@@ -3,7 +3,7 @@
 use sop_core::engine::{Decision, End, Input, Refusal, State, Verdict};
 use sop_core::event::Data;
 use sop_core::id::RunId;
-use sop_runtime::flow::{self, FlowError, Submitted};
+use sop_runtime::flow::{self, ByHand, FlowError, Submitted};
 use sop_testkit::ids::{input, sop};
 use sop_testkit::scenario::{GATE, NOOP, webhook};
 
@@ -19,7 +19,7 @@ async fn at_first_gate(steps: &[&str]) -> (House, RunId) {
 }
 
 async fn submit(house: &House, run: &RunId, id: &str, what: Input) -> Submitted {
-    flow::submit(&house.host, run, &input(id), "ann", what).await.unwrap()
+    flow::submit(&house.host, run, &input(id), "ann", what, None).await.unwrap()
 }
 
 /// The same decision sent again is answered as the first, however far the run has got; its copy and a
@@ -55,7 +55,7 @@ async fn one_of_two_decisions_counts() {
             let run = run.clone();
             tokio::spawn(async move {
                 let what = Input::Decide { gate: 1, decision };
-                flow::submit(&host, &run, &input(id), id, what).await.unwrap()
+                flow::submit(&host, &run, &input(id), id, what, None).await.unwrap()
             })
         };
         let yes = decide(house.other(), "ann", Decision::Approve { comment: None });
@@ -99,7 +99,8 @@ async fn what_does_not_fit_is_refused() {
     assert_eq!(house.dispatch().await, 0, "no copies");
     assert_eq!(house.newest(&run).await.seq, 0);
     let nobody = RunId::parse("00000000000000000000000000").unwrap();
-    let error = flow::submit(&house.host, &nobody, &input("x"), "ann", done(1)).await.unwrap_err();
+    let error =
+        flow::submit(&house.host, &nobody, &input("x"), "ann", done(1), None).await.unwrap_err();
     assert!(matches!(error, FlowError::NoRun(_)), "{error}");
 }
 
@@ -111,18 +112,20 @@ async fn a_start_by_hand_under_a_key_is_one() {
     house.publish("hand", "", manual, &[NOOP]).await;
     house.publish("hook", "", &webhook("/sop/a"), &[NOOP]).await;
     let start = async |name: &str, key| {
-        let verdict =
-            flow::run_by_hand(&house.host, &sop(name), "ann", Data::Empty, key).await.unwrap();
-        verdict.map(|verdict| (verdict.matched, verdict.run))
+        flow::run_by_hand(&house.host, &sop(name), "ann", Data::Empty, key).await.unwrap()
     };
-    let first = start("hand", Some("k")).await.unwrap();
-    assert!(first.0 && first.1.is_some(), "{first:?}");
+    let first = start("hand", Some("k")).await;
+    assert!(matches!(first, ByHand::Started { .. }), "{first:?}");
     house.clock.advance(60_000);
-    assert_eq!(start("hand", Some("k")).await.unwrap(), first, "the same run");
-    assert_ne!(start("hand", Some("l")).await.unwrap(), first);
-    assert_ne!(start("hand", None).await.unwrap(), first);
-    assert!(!start("hook", None).await.unwrap().0, "it has no manual trigger");
-    assert_eq!(start("nobody", None).await, None);
+    assert_eq!(start("hand", Some("k")).await, first, "the same run");
+    let other = Data::Text("{}".into());
+    let reused = flow::run_by_hand(&house.host, &sop("hand"), "ann", other, Some("k")).await;
+    assert_eq!(reused.unwrap(), ByHand::KeyReused);
+    assert_ne!(start("hand", Some("l")).await, first);
+    assert_ne!(start("hand", None).await, first);
+    let none = start("hook", None).await;
+    assert!(matches!(none, ByHand::NotStarted { .. }), "it has no manual trigger: {none:?}");
+    assert_eq!(start("nobody", None).await, ByHand::NoSop);
     house.clock.advance(5_000);
     house.run_out().await;
     assert_eq!(house.runs().await.len(), 3, "copies start nothing");

@@ -7,7 +7,7 @@ use sop_runtime::port::{Catalog, CatalogHead, PortError, Publish};
 
 use crate::memory::Memory;
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct State {
     heads: BTreeMap<Tenant, CatalogHead>,
     snapshots: BTreeMap<Digest, String>,

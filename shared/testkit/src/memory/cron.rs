@@ -8,7 +8,7 @@ use sop_runtime::port::{CronCursor, PortError};
 
 use crate::memory::Memory;
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct State {
     cursors: BTreeMap<Tenant, Timestamp>,
 }

@@ -9,7 +9,7 @@ use sop_runtime::port::{HeadPage, Heads, PortError};
 
 use crate::memory::Memory;
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct State {
     heads: BTreeMap<RunId, Head>,
 }

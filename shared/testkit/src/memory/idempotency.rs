@@ -8,7 +8,7 @@ use sop_runtime::port::{Claim, Idempotency, PortError};
 
 use crate::memory::Memory;
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct State {
     claims: BTreeMap<(Tenant, String), (String, Timestamp)>,
 }

@@ -9,7 +9,7 @@ use sop_runtime::port::{Append, Blobs, Journal, PortError};
 
 use crate::memory::Memory;
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct State {
     entries: BTreeMap<(RunId, u64), Sealed>,
     counters: BTreeMap<(Tenant, SopName), Counters>,

@@ -8,7 +8,7 @@ use sop_runtime::port::{EventLog, LogLine, LogPage, LogQuery, PortError};
 
 use crate::memory::Memory;
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct State {
     lines: BTreeMap<(Tenant, Timestamp, EventId), LogLine>,
 }

@@ -10,13 +10,14 @@ use crate::memory::Memory;
 /// How often a message is received before it goes to the dead letters.
 pub const RECEIVES_MAX: u32 = 5;
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct State {
     sent: u64,
     messages: BTreeMap<(QueueName, u64), Waiting>,
     dead: Vec<(QueueName, String)>,
 }
 
+#[derive(Debug)]
 struct Waiting {
     body: String,
     visible_at: Timestamp,

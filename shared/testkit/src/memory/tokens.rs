@@ -7,7 +7,7 @@ use sop_runtime::port::{Pairing, PortError, Token, Tokens};
 
 use crate::memory::Memory;
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct State {
     tokens: BTreeMap<Digest, Token>,
     pairings: BTreeMap<Tenant, (u64, Pairing)>,

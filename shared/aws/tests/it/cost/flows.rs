@@ -178,7 +178,7 @@ async fn people(host: &Aws, bill: &mut Bill) {
     let decide = |gate| Input::Decide { gate, decision: Decision::Approve { comment: None } };
     for (id, what) in [("p-1", "approve"), ("p-2", "approve, decided already")] {
         let id = InputId::parse(id).unwrap();
-        let decided = flow::submit(host, &run, &id, "paired:1a2b3c4d", decide(1));
+        let decided = flow::submit(host, &run, &id, "paired:1a2b3c4d", decide(1), None);
         bill.of(what, decided).await;
     }
     bill.of("status of a run", flow::run_detail(host, &run)).await;

@@ -1,0 +1,13 @@
+//! The router, as callers meet it: over memory ports and a clock that stands still.
+
+mod api;
+mod contract;
+mod decisions;
+mod definitions;
+mod door;
+mod events;
+mod idempotency;
+mod log;
+mod pairing;
+mod request;
+mod world;

@@ -1,0 +1,126 @@
+//! A host with three SOPs, a paired caller, and a run in each state that a decision can meet.
+
+use std::sync::Arc;
+
+use axum::Router;
+use serde_json::{Value, json};
+use sop_core::definition::SourceFiles;
+use sop_core::id::{Digest, Tenant};
+use sop_runtime::flow::{self, Host, Published};
+use sop_runtime::port::{Clock, Token, Tokens};
+use sop_testkit::{ManualClock, Memory};
+
+use crate::log;
+use crate::request::ask;
+
+/// A gate, a person's step, a gate.
+const STEPS: &str = "## Steps\n\n\
+    1. **Look** — Look at it.\n   - kind: checkpoint\n\
+    2. **Do** — Do it.\n\
+    3. **Look again** — Look at it again.\n   - kind: checkpoint\n";
+
+const DEPLOY: &str = "[sop]\nname = \"deploy\"\ndescription = \"d\"\nversion = \"1.0.0\"\n\
+    execution_mode = \"auto\"\n\
+    [[triggers]]\ntype = \"webhook\"\npath = \"/sop/deploy\"\nmethod = \"POST\"\n\
+    [[triggers]]\ntype = \"manual\"\n";
+
+const GUARDED: &str = "[sop]\nname = \"guarded\"\ndescription = \"g\"\nversion = \"1.0.0\"\n\
+    [[triggers]]\ntype = \"webhook\"\npath = \"/sop/guarded\"\ncondition = \"$.severity >= 2\"\n";
+
+const OPEN: &str = "[sop]\nname = \"open\"\ndescription = \"o\"\nversion = \"1.0.0\"\n\
+    [[triggers]]\ntype = \"webhook\"\npath = \"/sop/open\"\nmethod = \"PUT\"\nauth = \"none\"\n";
+
+/// What a test works on.
+pub(crate) struct World {
+    pub(crate) memory: Memory,
+    pub(crate) clock: ManualClock,
+    pub(crate) host: Arc<Host<Memory, Memory, ManualClock>>,
+    pub(crate) router: Router,
+    /// A token that opens this tenant's data.
+    pub(crate) token: String,
+}
+
+pub(crate) fn files(directory: &str, toml: &str) -> SourceFiles {
+    SourceFiles { directory: directory.into(), toml: toml.into(), markdown: Some(STEPS.into()) }
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        log::capture();
+        let clock = ManualClock::default();
+        let memory = Memory::new(clock.clone());
+        let host = Arc::new(Host::new(memory.clone(), memory.clone(), clock.clone()));
+        let sops = [files("deploy", DEPLOY), files("guarded", GUARDED), files("open", OPEN)];
+        let published = flow::publish(&host, &sops, false).await.unwrap();
+        assert!(matches!(published, Published::Active { .. }), "{published:?}");
+        let (token, _) = flow::issue_token(&host, "paired").await.unwrap();
+        let router = sop_http::all(Arc::clone(&host));
+        Self { memory, clock, host, router, token }
+    }
+
+    /// Another paired caller.
+    pub(crate) async fn another_token(&self) -> String {
+        flow::issue_token(&self.host, "paired").await.unwrap().0
+    }
+
+    /// A token of another tenant.
+    pub(crate) async fn foreign_token(&self) -> String {
+        self.put_token("sop_foreign", Tenant::parse("other").unwrap(), None).await
+    }
+
+    /// A token that lapses at this very instant.
+    pub(crate) async fn lapsed_token(&self) -> String {
+        self.put_token("sop_lapsed", Tenant::default(), Some(self.clock.now())).await
+    }
+
+    async fn put_token(
+        &self,
+        text: &str,
+        tenant: Tenant,
+        expires_at: Option<sop_core::Timestamp>,
+    ) -> String {
+        let token = Token {
+            hash: Digest::of(text.as_bytes()),
+            tenant,
+            subject: "paired:00000000".into(),
+            issued_at: self.clock.now(),
+            expires_at,
+        };
+        self.memory.put_token(&token).await.unwrap();
+        text.to_owned()
+    }
+
+    /// A new run, at its first gate.
+    pub(crate) async fn at_gate(&self) -> String {
+        let started = ask("POST /api/sops/deploy/run").bearer(&self.token).taken(self, 202).await;
+        started["run_id"].as_str().expect("a run").to_owned()
+    }
+
+    /// A new run whose second step waits for a person.
+    pub(crate) async fn at_person(&self) -> String {
+        let run = self.at_gate().await;
+        self.decide(&run, &json!({ "revision": 1, "decision": "approve" })).await;
+        run
+    }
+
+    /// A new run at its second gate.
+    pub(crate) async fn at_second_gate(&self) -> String {
+        let run = self.at_person().await;
+        let path = format!("POST /api/runs/{run}/steps/2/complete");
+        ask(&path).bearer(&self.token).taken(self, 200).await;
+        run
+    }
+
+    /// A new run that was cancelled.
+    pub(crate) async fn finished(&self) -> String {
+        let run = self.at_gate().await;
+        let path = format!("POST /api/runs/{run}/cancel");
+        ask(&path).bearer(&self.token).body(r#"{"reason":"test"}"#).taken(self, 200).await;
+        run
+    }
+
+    pub(crate) async fn decide(&self, run: &str, decision: &Value) -> Value {
+        let path = format!("POST /api/gates/{run}/decision");
+        ask(&path).bearer(&self.token).body(decision.to_string()).taken(self, 200).await
+    }
+}
