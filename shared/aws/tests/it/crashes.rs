@@ -7,7 +7,7 @@ use sop_testkit::{Fuse, Mischief, RealTime, World};
 use crate::world;
 
 /// Deaths that are tried. Stories wait for real delays, so eight are played at once.
-const SAMPLE: u64 = 16;
+const SAMPLE: u64 = 12;
 
 const STACK_BYTES: usize = 64 * 1024 * 1024;
 
