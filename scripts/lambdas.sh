@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the Lambda binaries for arm64 or x86_64 into target/lambda/<name>/bootstrap.
+# Builds the Lambda binaries for arm64 or x86_64 into target/lambda/sopwith-<name>/bootstrap.
 set -euo pipefail
 case ${1:-arm64} in
   arm64) flag=--arm64 ;;

@@ -48,6 +48,7 @@ fn page(ends: &Ends, names: &[String]) -> String {
     let mqtt_port = mqtt.port();
     let mqtt_host = mqtt.ip();
     let sops = if names.is_empty() { "none yet".to_owned() } else { names.join(", ") };
+    let sop = program();
     let url = if http.port() == 3000 { String::new() } else { format!("SOP_URL=http://{http} ") };
     format!(
         "\
@@ -73,14 +74,29 @@ Try:
   mosquitto_pub -h {mqtt_host} -p {mqtt_port} -q 1 -t sensors/alert -m '{{\"severity\":3}}'
 
   # you look, approve, and prove what happened
-  {url}sop runs
-  {url}sop status last
-  {url}sop approve last
-  {url}sop events
-  {url}sop audit verify last
+  {url}{sop} runs
+  {url}{sop} status last
+  {url}{sop} approve last
+  {url}{sop} events
+  {url}{sop} audit verify last
 ",
         version = env!("CARGO_PKG_VERSION"),
         data = ends.data.display(),
         folder = ends.sops.display(),
     )
+}
+
+/// What a person types to call this program: its name when it is on the path, else where it is.
+fn program() -> String {
+    let name = "sop";
+    let on_path = std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(name).is_file()));
+    if on_path {
+        return name.to_owned();
+    }
+    let here = std::env::current_dir().unwrap_or_default();
+    match std::env::current_exe() {
+        Ok(path) => path.strip_prefix(&here).unwrap_or(&path).display().to_string(),
+        Err(_) => name.to_owned(),
+    }
 }

@@ -121,7 +121,8 @@ pub enum State {
         gate: u32,
         /// Since when.
         since: Timestamp,
-        /// Digest of what the approver is shown: definition, step and payload.
+        /// Digest of what the approver is shown: the run (and with it its event), its definition, the gate
+        /// and the step as it stands there.
         shown: Digest,
     },
     /// A person has to do `step`.
