@@ -51,21 +51,21 @@ impl World {
         let memory = Memory::new(clock.clone());
         let host = Arc::new(Host::new(memory.clone(), memory.clone(), clock.clone()));
         let sops = [files("deploy", DEPLOY), files("guarded", GUARDED), files("open", OPEN)];
-        let published = flow::publish(&host, &sops, false).await.unwrap();
+        let published = flow::publish(&host, &sops, false).await.expect("memory takes it");
         assert!(matches!(published, Published::Active { .. }), "{published:?}");
-        let (token, _) = flow::issue_token(&host, "paired").await.unwrap();
+        let (token, _) = flow::issue_token(&host, "paired").await.expect("memory takes it");
         let router = sop_http::all(Arc::clone(&host));
         Self { memory, clock, host, router, token }
     }
 
     /// Another paired caller.
     pub(crate) async fn another_token(&self) -> String {
-        flow::issue_token(&self.host, "paired").await.unwrap().0
+        flow::issue_token(&self.host, "paired").await.expect("memory takes it").0
     }
 
     /// A token of another tenant.
     pub(crate) async fn foreign_token(&self) -> String {
-        self.put_token("sop_foreign", Tenant::parse("other").unwrap(), None).await
+        self.put_token("sop_foreign", Tenant::parse("other").expect("a tenant"), None).await
     }
 
     /// A token that lapses at this very instant.
@@ -86,7 +86,7 @@ impl World {
             issued_at: self.clock.now(),
             expires_at,
         };
-        self.memory.put_token(&token).await.unwrap();
+        self.memory.put_token(&token).await.expect("memory takes it");
         text.to_owned()
     }
 
