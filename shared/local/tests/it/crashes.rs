@@ -10,6 +10,7 @@ use crate::manual;
 /// Deaths that the matrix tries: every one takes a file of its own and some hundred commits.
 const SAMPLE: u64 = 40;
 
+#[expect(clippy::unused_async, reason = "scenarios make their worlds asynchronously")]
 async fn world(fuse: Fuse, mischief: Mischief, dir: TempDir) -> World<Sqlite, Sqlite, ManualClock> {
     let (store, clock) = manual(&dir.path().join("sop.db"));
     // The file lives until the process ends: the store has it open longer than this function.
