@@ -6,4 +6,4 @@ scripts/lambdas.sh x86_64
 cargo build --quiet --profile lambda -p sop-wiring --example nothing
 mkdir -p target/lambda-bench
 cp target/lambda/examples/nothing target/lambda-bench/nothing
-cargo bench --quiet -p integration-tests --bench bench
+cargo bench --quiet -p sop-cli --bench bench
