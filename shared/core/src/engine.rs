@@ -1,7 +1,7 @@
 //! How a run moves: a pure function of the definition, the run, an input and the time.
 //!
-//! [`start`] and [`decide`] say what happened (a [`Fact`]) or why nothing may ([`Refusal`]);
-//! [`evolve`] says what the run is after a fact. [`outstanding`] says, from the state alone, what is
+//! [`start`] and [`decide()`] say what happened (a [`Fact`]) or why nothing may ([`Refusal`]);
+//! [`evolve()`] says what the run is after a fact. [`outstanding`] says, from the state alone, what is
 //! to be done outside; [`Head::of`] what lists show of it; [`slot_change`] what it means for the SOP's
 //! admission counter. Nothing here reads a clock: `now` comes in, `wake_at` goes out.
 
