@@ -7,8 +7,16 @@ use tempfile::TempDir;
 
 use crate::manual;
 
-/// Deaths that the matrix tries: every one takes a file of its own and some hundred commits.
-const SAMPLE: u64 = 40;
+/// Deaths that the matrix tries: every one takes a file of its own and some hundred commits. All of them
+/// are tried with `SOP_CRASH_POINTS=all`.
+const SAMPLE: u64 = 120;
+
+fn points() -> Points {
+    match std::env::var("SOP_CRASH_POINTS").as_deref() {
+        Ok("all") => Points::All,
+        Ok(_) | Err(_) => Points::Spread(SAMPLE),
+    }
+}
 
 #[expect(clippy::unused_async, reason = "scenarios make their worlds asynchronously")]
 async fn world(fuse: Fuse, mischief: Mischief, dir: TempDir) -> World<Sqlite, Sqlite, ManualClock> {
@@ -23,7 +31,7 @@ async fn world(fuse: Fuse, mischief: Mischief, dir: TempDir) -> World<Sqlite, Sq
 async fn every_event_leads_to_one_run_through_crashes() {
     let matrix = scenario::crash_matrix(
         |fuse, mischief| world(fuse, mischief, tempfile::tempdir().unwrap()),
-        Points::Spread(SAMPLE),
+        points(),
         true,
     )
     .await;
