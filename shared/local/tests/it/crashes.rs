@@ -1,42 +1,35 @@
 //! A process may die at any port call, and many may work at once: on the file.
 
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use sop_local::Sqlite;
 use sop_testkit::scenario::{self, Points};
 use sop_testkit::{Fuse, ManualClock, Mischief, World};
-use tempfile::TempDir;
 
 use crate::manual;
 
-/// Deaths that the matrix tries: every one takes a file of its own and some hundred commits. All of them
-/// are tried with `SOP_CRASH_POINTS=all`.
-const SAMPLE: u64 = 120;
-
-fn points() -> Points {
-    match std::env::var("SOP_CRASH_POINTS").as_deref() {
-        Ok("all") => Points::All,
-        Ok(_) | Err(_) => Points::Spread(SAMPLE),
-    }
-}
-
 #[expect(clippy::unused_async, reason = "scenarios make their worlds asynchronously")]
-async fn world(fuse: Fuse, mischief: Mischief, dir: TempDir) -> World<Sqlite, Sqlite, ManualClock> {
-    let (store, clock) = manual(&dir.path().join("sop.db"));
-    // The file lives until the process ends: the store has it open longer than this function.
-    let _ = dir.keep();
+async fn world(
+    fuse: Fuse,
+    mischief: Mischief,
+    folder: PathBuf,
+) -> World<Sqlite, Sqlite, ManualClock> {
+    std::fs::create_dir(&folder).unwrap();
+    let (store, clock) = manual(&folder.join("sop.db"));
     World::new(store.clone(), store, clock, &fuse, mischief)
 }
 
 /// Each event leads to exactly one run of each SOP, whichever port call a process dies at.
 #[tokio::test]
 async fn every_event_leads_to_one_run_through_crashes() {
-    let matrix = scenario::crash_matrix(
-        |fuse, mischief| world(fuse, mischief, tempfile::tempdir().unwrap()),
-        points(),
-        true,
-    )
-    .await;
+    let dir = tempfile::tempdir().unwrap();
+    let stories = AtomicU64::new(0);
+    let folder = || dir.path().join(stories.fetch_add(1, Ordering::Relaxed).to_string());
+    let make = |fuse, mischief| world(fuse, mischief, folder());
+    let matrix = scenario::crash_matrix(make, Points::All, true).await;
     println!("{matrix:?}");
-    assert!(matrix.played > SAMPLE, "{matrix:?}");
+    assert!(matrix.played > 2 * matrix.calls, "{matrix:?}");
 }
 
 /// 500 events, three at a time, eight dispatchers: all complete, never more than three are active.
