@@ -4,8 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sop_core::engine::Head;
 use sop_core::journal::Sealed;
-use sop_runtime::flow::Page;
-use sop_runtime::port::LogLine;
+use sop_runtime::port::{HeadPage, LogLine};
 
 /// A head as lists show it.
 pub(crate) fn head(head: &Head) -> Value {
@@ -24,7 +23,7 @@ pub(crate) fn head(head: &Head) -> Value {
     })
 }
 
-pub(crate) fn page(page: &Page) -> Value {
+pub(crate) fn page(page: &HeadPage) -> Value {
     json!({
         "runs": page.heads.iter().map(head).collect::<Vec<_>>(),
         "next_cursor": page.next,

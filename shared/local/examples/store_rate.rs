@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use sop_core::engine::{Attention, SlotChange};
 use sop_core::id::Tenant;
 use sop_local::Sqlite;
+use sop_runtime::port::SystemClock;
 use sop_runtime::port::{Consumer, Heads, Journal, Message, PortError, Queue, QueueName};
-use sop_testkit::SystemClock;
 use sop_testkit::ids::{EPOCH, fresh_head, fresh_run, sealed, sop};
 
 /// For how long each line is measured.

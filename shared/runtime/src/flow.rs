@@ -27,5 +27,5 @@ pub use log::{Detail, SopVerdict};
 pub use pair::{Paired, authenticate, issue_token, new_code, redeem};
 pub use people::{ByHand, Submitted, run_by_hand, submit};
 pub use publish::{Published, publish};
-pub use query::{Page, RunDetail, events, inbox, journal, list_runs, run_detail};
+pub use query::{RunDetail, events, inbox, journal, list_runs, run_detail};
 pub use tick::{Ticked, tick};

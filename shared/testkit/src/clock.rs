@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::SystemTime;
 
 use sop_core::Timestamp;
 use sop_runtime::port::Clock;
@@ -41,20 +40,10 @@ impl Clock for ManualClock {
     }
 }
 
-/// The machine's clock.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SystemClock;
-
-impl Clock for SystemClock {
-    fn now(&self) -> Timestamp {
-        let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let millis = since_epoch.map_or(0, |elapsed| elapsed.as_millis());
-        Timestamp::from_millis(i64::try_from(millis).unwrap_or(i64::MAX))
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use sop_runtime::port::SystemClock;
+
     use super::*;
 
     #[test]

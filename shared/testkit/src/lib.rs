@@ -13,7 +13,7 @@ pub mod world;
 mod clock;
 mod patience;
 
-pub use clock::{ManualClock, SystemClock};
+pub use clock::ManualClock;
 pub use failing::{Failing, Fuse, Moment};
 pub use memory::Memory;
 pub use patience::{Passage, RealTime, eventually};

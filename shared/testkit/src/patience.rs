@@ -4,9 +4,9 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 use sop_core::Timestamp;
-use sop_runtime::port::Clock;
+use sop_runtime::port::{Clock, SystemClock};
 
-use crate::clock::{ManualClock, SystemClock};
+use crate::clock::ManualClock;
 
 /// How time passes for the port under test.
 pub trait Passage: Send + Sync {

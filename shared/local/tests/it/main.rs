@@ -13,7 +13,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sop_local::Sqlite;
-use sop_testkit::{ManualClock, SystemClock};
+use sop_runtime::port::SystemClock;
+use sop_testkit::ManualClock;
 
 /// The store at `path`, by a clock that stands still until it is moved.
 fn manual(path: &Path) -> (Sqlite, ManualClock) {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use sop_core::id::{Digest, Tenant};
 use sop_local::{OpenError, Sqlite};
+use sop_runtime::port::SystemClock;
 use sop_runtime::port::{Blobs, Claim, CronCursor, EventLog, Idempotency, LogLine, LogQuery};
-use sop_testkit::SystemClock;
 use sop_testkit::ids::{EPOCH, fresh_event};
 
 use crate::real;

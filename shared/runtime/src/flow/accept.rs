@@ -244,17 +244,7 @@ async fn no_match<S: EventLog, Q, C: Clock>(
     payload: &Payload<'_>,
 ) -> Result<Answer, FlowError> {
     let explained = active.index.explain_candidates(event, payload);
-    let near: Vec<SopVerdict> = explained
-        .verdicts
-        .into_iter()
-        .map(|verdict| SopVerdict {
-            sop: verdict.sop.to_string(),
-            matched: false,
-            trigger: verdict.trigger,
-            reason: verdict.reason,
-            run: None,
-        })
-        .collect();
+    let near: Vec<SopVerdict> = explained.verdicts.into_iter().map(SopVerdict::from).collect();
     host.store.record(&log::line(event, near.clone(), explained.others)).await?;
     Ok(Answer::NoMatch { path: event.subject.clone(), near })
 }

@@ -49,21 +49,24 @@ where
     Q: Queue,
     C: Clock,
 {
-    let (entry, out, look_at_queue) = match &moved {
+    let entry = match &moved {
+        Moved::New { transition, .. } => &transition.entry,
+        Moved::Before { entry } | Moved::Early { entry } => entry,
+    };
+    let head = Head::of(&entry.after, entry.seq, entry.at);
+    let (out, look_at_queue) = match &moved {
         Moved::New { before, transition } => {
-            let entry = &transition.entry;
-            let head = Head::of(&entry.after, entry.seq, entry.at);
             let changed =
                 before.is_none_or(|(run, seq)| head.differs(&Head::of(run, seq, entry.at)));
             let freed = transition.slot.as_ref().is_some_and(|slot| slot.active < 0);
             let queues = matches!(entry.after.state, State::Queued { .. });
-            (entry, Out { send: true, project: changed }, freed || queues)
+            (Out { send: true, project: changed }, freed || queues)
         }
-        Moved::Before { entry } => {
+        Moved::Before { .. } => {
             let left_undone = is_behind(host, entry).await?;
-            (*entry, Out { send: left_undone, project: left_undone }, true)
+            (Out { send: left_undone, project: left_undone }, true)
         }
-        Moved::Early { entry } => (*entry, Out { send: true, project: false }, false),
+        Moved::Early { .. } => (Out { send: true, project: false }, false),
     };
     let (effects, wakes, admit) = messages(host, sop, entry);
     if out.send {
@@ -72,7 +75,7 @@ where
         try_join(send_effects, send_wakes).await?;
     }
     if out.project {
-        host.store.project(&Head::of(&entry.after, entry.seq, entry.at)).await?;
+        host.store.project(&head).await?;
     }
     match admit {
         // After the head: a run that queues must be found in the queue.

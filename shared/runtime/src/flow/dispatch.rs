@@ -65,15 +65,8 @@ where
     }
     let explained = active.index.explain_candidates(event, &payload);
     let others = explained.others;
-    verdicts.extend(explained.verdicts.into_iter().filter(|verdict| !verdict.matched).map(
-        |verdict| SopVerdict {
-            sop: verdict.sop.to_string(),
-            matched: false,
-            trigger: verdict.trigger,
-            reason: verdict.reason,
-            run: None,
-        },
-    ));
+    let unmatched = explained.verdicts.into_iter().filter(|verdict| !verdict.matched);
+    verdicts.extend(unmatched.map(SopVerdict::from));
     host.store.record(&log::line(event, verdicts.clone(), others)).await?;
     tracing::info!(
         event.id = %event.id,

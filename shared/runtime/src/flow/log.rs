@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use sop_core::event::{Data, Event};
+use sop_core::matching;
 
 use crate::port::LogLine;
 
@@ -29,6 +30,19 @@ pub struct SopVerdict {
     /// The run that it started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,
+}
+
+impl From<matching::SopVerdict> for SopVerdict {
+    /// A verdict of the index, before anything was started.
+    fn from(verdict: matching::SopVerdict) -> Self {
+        Self {
+            sop: verdict.sop.to_string(),
+            matched: verdict.matched,
+            trigger: verdict.trigger,
+            reason: verdict.reason,
+            run: None,
+        }
+    }
 }
 
 /// The verdicts of a line.

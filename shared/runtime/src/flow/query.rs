@@ -1,7 +1,7 @@
 //! Reading: runs, the inbox, journals, the dispatch log.
 
 use sop_core::definition::Definition;
-use sop_core::engine::{Head, RunView};
+use sop_core::engine::RunView;
 use sop_core::id::RunId;
 use sop_core::journal::Sealed;
 use std::sync::Arc;
@@ -13,21 +13,6 @@ use crate::port::{Catalog, Clock, EventLog, HeadPage, Heads, Journal, LogPage, L
 /// Entries read at once.
 const ENTRIES_PAGE: usize = 200;
 
-/// One page of a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page {
-    /// The heads, in the list's order.
-    pub heads: Vec<Head>,
-    /// Where the next page begins.
-    pub next: Option<String>,
-}
-
-impl From<HeadPage> for Page {
-    fn from(page: HeadPage) -> Self {
-        Self { heads: page.heads, next: page.next }
-    }
-}
-
 /// A run with the definition it is a run of.
 #[derive(Debug, Clone)]
 pub struct RunDetail {
@@ -35,10 +20,6 @@ pub struct RunDetail {
     pub view: RunView,
     /// Its definition.
     pub sop: Arc<Definition>,
-    /// The seq of its newest entry.
-    pub seq: u64,
-    /// The hash of its newest entry.
-    pub hash: String,
 }
 
 /// A run, from its journal: never behind.
@@ -51,12 +32,7 @@ where
     C: Clock,
 {
     let at = load(host, run).await?;
-    Ok(RunDetail {
-        view: RunView::of(&at.sop, at.run()),
-        seq: at.entry.seq,
-        hash: at.hash.to_string(),
-        sop: at.sop,
-    })
+    Ok(RunDetail { view: RunView::of(&at.sop, at.run()), sop: at.sop })
 }
 
 /// The runs, newest first.
@@ -67,8 +43,8 @@ pub async fn list_runs<S: Heads, Q, C>(
     host: &Host<S, Q, C>,
     after: Option<&str>,
     limit: usize,
-) -> Result<Page, FlowError> {
-    Ok(host.store.runs(&host.tenant, after, limit).await?.into())
+) -> Result<HeadPage, FlowError> {
+    Ok(host.store.runs(&host.tenant, after, limit).await?)
 }
 
 /// The runs that wait for a person, longest waiting first.
@@ -79,8 +55,8 @@ pub async fn inbox<S: Heads, Q, C>(
     host: &Host<S, Q, C>,
     after: Option<&str>,
     limit: usize,
-) -> Result<Page, FlowError> {
-    Ok(host.store.inbox(&host.tenant, after, limit).await?.into())
+) -> Result<HeadPage, FlowError> {
+    Ok(host.store.inbox(&host.tenant, after, limit).await?)
 }
 
 /// The whole journal of a run, verbatim, for whoever verifies it.
