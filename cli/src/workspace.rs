@@ -135,7 +135,8 @@ fn folder_name(path: &Path) -> String {
     absolute.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-fn folders(dir: &Path) -> Result<Vec<PathBuf>> {
+/// The folders of `dir`, hidden ones left out, in the order of their names.
+pub(crate) fn folders(dir: &Path) -> Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(dir) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => bail!(

@@ -1,17 +1,18 @@
 //! The SOPs of a folder, pushed at the start and whenever a file changes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, Result};
+use anyhow::{Context as _, Result};
 use sop_core::definition::{self, Severity, SourceFiles};
 use sop_runtime::flow::{self, Published};
 use sop_runtime::report::chain;
 use tokio::sync::watch;
 
 use super::Local;
+use crate::workspace::{self, Workspace};
 
 /// Between two looks at the folder.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -34,35 +35,19 @@ pub(super) struct Loaded {
 /// `before` stays as it was until it is mended.
 pub(super) async fn once(host: &Local, folder: &Path, before: &Loaded) -> Result<Loaded> {
     let fingerprint = fingerprint(folder)?;
-    let files = read(folder)?;
     let mut good = BTreeMap::new();
-    let mut seen = BTreeSet::new();
-    for one in files {
-        let parsed = definition::parse(&one);
-        for diagnostic in &parsed.diagnostics {
-            let source = if diagnostic.file.ends_with("SOP.md") {
-                one.markdown.as_deref().unwrap_or_default()
-            } else {
-                &one.toml
-            };
-            eprintln!("{}", definition::diagnostic::render(diagnostic, source));
+    for one in Workspace::read(folder)?.folders {
+        for diagnostic in &one.diagnostics {
+            eprintln!("{}", definition::diagnostic::render(diagnostic, one.source_of(diagnostic)));
         }
-        let Some(definition) = parsed.definition.filter(definition::Definition::runnable) else {
-            if let Some(files) = before.good.get(&one.directory) {
-                eprintln!("`{}` stays as it was until it is mended\n", one.directory);
-                good.insert(one.directory, files.clone());
-            } else {
-                eprintln!("`{}` is left out until it is mended\n", one.directory);
-            }
-            continue;
-        };
-        if seen.insert(definition.name.clone()) {
-            good.insert(one.directory.clone(), one);
+        let directory = one.files.directory.clone();
+        if one.definition.is_some_and(|definition| definition.runnable()) {
+            good.insert(directory, one.files);
+        } else if let Some(files) = before.good.get(&directory) {
+            eprintln!("`{directory}` stays as it was until it is mended\n");
+            good.insert(directory, files.clone());
         } else {
-            eprintln!(
-                "`{}` is left out: another SOP is called `{}`\n",
-                one.directory, definition.name
-            );
+            eprintln!("`{directory}` is left out until it is mended\n");
         }
     }
     let files: Vec<SourceFiles> = good.values().cloned().collect();
@@ -110,20 +95,9 @@ pub(super) async fn watch(
     }
 }
 
-fn folders(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(folder)
-        .with_context(|| format!("could not read the folder `{}`", folder.display()))?;
-    let mut found: Vec<PathBuf> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.join("SOP.toml").is_file())
-        .collect();
-    found.sort();
-    Ok(found)
-}
-
 fn fingerprint(folder: &Path) -> Result<Fingerprint> {
     let mut found = Vec::new();
-    for folder in folders(folder)? {
+    for folder in workspace::folders(folder)? {
         for name in ["SOP.toml", "SOP.md"] {
             let path = folder.join(name);
             if let Ok(metadata) = std::fs::metadata(&path) {
@@ -132,22 +106,4 @@ fn fingerprint(folder: &Path) -> Result<Fingerprint> {
         }
     }
     Ok(found)
-}
-
-fn read(folder: &Path) -> Result<Vec<SourceFiles>> {
-    let text = |path: &Path| {
-        std::fs::read_to_string(path)
-            .with_context(|| format!("could not read `{}`", path.display()))
-    };
-    folders(folder)?
-        .into_iter()
-        .map(|folder| {
-            let markdown = folder.join("SOP.md");
-            Ok(SourceFiles {
-                directory: folder.display().to_string(),
-                toml: text(&folder.join("SOP.toml"))?,
-                markdown: markdown.is_file().then(|| text(&markdown)).transpose()?,
-            })
-        })
-        .collect()
 }
