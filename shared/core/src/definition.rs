@@ -12,10 +12,12 @@ pub mod capability;
 pub mod code;
 pub mod diagnostic;
 mod fields;
+mod flow;
 mod literal;
 mod manifest;
 pub mod markdown;
 mod model;
+mod policy;
 mod step;
 mod trigger;
 mod with;
@@ -24,9 +26,11 @@ use self::diagnostic::{Sink, quoted};
 use self::manifest::Manifest;
 
 pub use diagnostic::{Diagnostic, Severity};
+pub use flow::{AdmissionPolicy, Backoff, Case, Delegation, Delivery, OnFailure};
 pub use model::{
     Auth, Definition, ExecutionMode, Priority, Step, StepKind, Trigger, WebhookTrigger,
 };
+pub use policy::{OnTimeout, Policy, Route};
 
 /// The texts of one SOP's directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,7 +175,14 @@ fn assemble(manifest: Manifest, steps: Vec<Step>) -> Option<Definition> {
         timezone: manifest.timezone,
         owner: manifest.owner,
         workstream: manifest.workstream,
+        admission_policy: AdmissionPolicy::default(),
+        max_pending_approvals: None,
+        delegation: None,
+        input: None,
+        timeout_secs: None,
         triggers: manifest.triggers,
         steps,
+        policies: BTreeMap::new(),
+        max_concurrent_total: None,
     })
 }

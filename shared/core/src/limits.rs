@@ -31,6 +31,25 @@ pub const CALL_TIMEOUT_MS: i64 = 50_000;
 /// Milliseconds that the built-in `wait` may wait.
 pub const WAIT_MS_MAX: i64 = 366 * 24 * 3_600_000;
 
+/// Tries of a step after the first that `on_failure: retry:N` may ask for.
+pub const RETRIES_MAX: u32 = 100;
+
+/// Times that one run may come to one step.
+/// Source: `docs/sop-language.md`; a loop that goes on longer is taken for one that never ends.
+pub const VISITS_MAX: u32 = 256;
+
+/// Runs that started each other, the first included.
+pub const DEPTH_MAX: u32 = 8;
+
+/// Times that an approver may send a draft back.
+pub const REVISIONS_MAX: u32 = 3;
+
+/// Refused decisions that one run's ledger keeps.
+pub const REFUSALS_MAX: u32 = 32;
+
+/// Seconds of a step's or a run's `timeout`.
+pub const TIMEOUT_SECS_MAX: u64 = 366 * 24 * 3_600;
+
 /// Bytes of `SOP.toml` or `SOP.md`.
 pub const DEFINITION_BYTES_MAX: usize = 256 * 1024;
 

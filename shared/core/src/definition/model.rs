@@ -2,9 +2,13 @@
 //!
 //! Its JSON is what `sop show --format json` prints and what the catalog stores; its digest names it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::flow::{AdmissionPolicy, Backoff, Case, Delegation, Delivery, OnFailure};
+use super::policy::Policy;
 use crate::condition::Condition;
 use crate::cron::CronExpr;
 use crate::id::{Digest, SopName};
@@ -142,6 +146,63 @@ pub struct Step {
     /// Tightens the SOP's mode for this step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<ExecutionMode>,
+    /// The step is skipped unless it holds.
+    #[serde(default, rename = "if", skip_serializing_if = "Option::is_none")]
+    pub only_if: Option<Condition>,
+    /// `next`, `switch` and `terminal` count only when it holds; else the run goes on at the step after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<Condition>,
+    /// The step to go on at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<u32>,
+    /// Ways out, of which the first that holds is taken; before `next`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub switch: Vec<Case>,
+    /// The run completes after it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub terminal: bool,
+    /// Steps that must have come to their end before it; makes the SOP a graph.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub depends_on: Vec<u32>,
+    /// What follows when it fails.
+    #[serde(default, skip_serializing_if = "OnFailure::is_fail")]
+    pub on_failure: OnFailure,
+    /// The wait between tries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backoff: Option<Backoff>,
+    /// Seconds that one try may take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_secs: Option<u64>,
+    /// JSON Schema of what it gets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Value>,
+    /// JSON Schema of what it gives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Value>,
+    /// How much of it an agent has earned to do; the SOP's when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delegation: Option<Delegation>,
+    /// Name of the policy of its gate, among the definition's `policies`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// What the approver is asked, a template.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<String>,
+    /// The field of what the gate shows that an approver may amend.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edit: Option<String>,
+    /// Whether it may be done again when nobody knows whether it was done.
+    #[serde(default, skip_serializing_if = "Delivery::is_default")]
+    pub delivery: Delivery,
+    /// The agent that is to do it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// The only tools that an agent may use for it; any when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allow_tools: Option<Vec<String>>,
+    /// Tools that an agent may not use for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deny_tools: Vec<String>,
 }
 
 /// One SOP, checked.
@@ -170,10 +231,31 @@ pub struct Definition {
     /// What it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workstream: Option<String>,
+    /// What becomes of an event while the SOP is busy.
+    #[serde(default, skip_serializing_if = "AdmissionPolicy::is_default")]
+    pub admission_policy: AdmissionPolicy,
+    /// Runs that may wait at a gate before events have to wait; no bound when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_pending_approvals: Option<u32>,
+    /// How much of its steps an agent has earned to do, unless a step says otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delegation: Option<Delegation>,
+    /// JSON Schema of the payload of a start by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Value>,
+    /// Seconds that a run may take from its start to its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_secs: Option<u64>,
     /// What starts it.
     pub triggers: Vec<Trigger>,
     /// What is done, in order.
     pub steps: Vec<Step>,
+    /// The workspace's policies that its steps name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub policies: BTreeMap<String, Policy>,
+    /// Runs of all SOPs of the workspace that may be running at once; unlimited when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_concurrent_total: Option<u32>,
 }
 
 impl Definition {
@@ -197,8 +279,27 @@ impl Definition {
         !self.steps.is_empty()
     }
 
+    /// Whether a run must hold a slot while built-ins work for it.
+    pub fn has_slots(&self) -> bool {
+        self.max_concurrent.is_some() || self.max_concurrent_total.is_some()
+    }
+
     /// Whether starts and finishes go through the SOP's admission counter.
     pub fn has_admission(&self) -> bool {
-        self.max_concurrent.is_some() || self.cooldown_secs > 0
+        self.has_slots()
+            || self.cooldown_secs > 0
+            || self.max_pending_approvals.is_some()
+            || self.admission_policy.is_one_at_a_time()
+    }
+
+    /// Whether its steps run as soon as those they depend on are done, instead of one after the other.
+    pub fn is_graph(&self) -> bool {
+        self.steps.iter().any(|step| !step.depends_on.is_empty())
+    }
+
+    /// The policy of `step`'s gate: one yes of anyone who is known, unless it names another.
+    pub fn policy(&self, step: &Step) -> Policy {
+        let named = step.policy.as_ref().and_then(|name| self.policies.get(name));
+        named.cloned().unwrap_or_default()
     }
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::capability;
 use super::code;
 use super::diagnostic::{Sink, choices, listed, quoted, suggest};
+use super::flow::{Delivery, OnFailure};
 use super::markdown::{Item, KeyItem};
 use super::model::{ExecutionMode, Step, StepKind};
 use super::with;
@@ -97,6 +98,25 @@ pub(super) fn build(sink: &mut Sink<'_>, number: u32, item: Item<'_>) -> Step {
         capability: keys.capability.map(|(id, _)| id),
         with: keys.with.map(|(value, _)| value),
         mode: keys.mode,
+        only_if: None,
+        when: None,
+        next: None,
+        switch: Vec::new(),
+        terminal: false,
+        depends_on: Vec::new(),
+        on_failure: OnFailure::default(),
+        backoff: None,
+        timeout_secs: None,
+        input: None,
+        output: None,
+        delegation: None,
+        policy: None,
+        prompt: None,
+        edit: None,
+        delivery: Delivery::default(),
+        agent: None,
+        allow_tools: None,
+        deny_tools: Vec::new(),
     }
 }
 
