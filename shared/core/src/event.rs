@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::engine::{Origin, Parent, Past};
 use crate::id::{Digest, EventId, SopName, Tenant};
 use crate::time::Timestamp;
 
@@ -21,6 +22,8 @@ pub enum Source {
     Peripheral,
     /// A person's or a program's own start; the subject is the SOP.
     Manual,
+    /// A step of another run, or a run that is taken up again; the subject is the SOP.
+    Sop,
 }
 
 impl Source {
@@ -32,6 +35,7 @@ impl Source {
             Self::Cron => "cron",
             Self::Peripheral => "peripheral",
             Self::Manual => "manual",
+            Self::Sop => "sop",
         }
     }
 }
@@ -65,6 +69,26 @@ impl Data {
     }
 }
 
+/// The run that an event comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "by")]
+pub enum Lineage {
+    /// A step starts a run and waits for its result.
+    Step {
+        /// Which step of which run.
+        parent: Parent,
+    },
+    /// A person has a run taken up again from one of its steps.
+    Rerun {
+        /// The run, and from where.
+        origin: Origin,
+        /// The definition that it is a run of.
+        definition: Digest,
+        /// The ends of steps that are taken over.
+        reused: Vec<Past>,
+    },
+}
+
 /// One arrival.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
@@ -96,4 +120,7 @@ pub struct Event {
     /// W3C `traceparent`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
+    /// The run that it comes from: it starts its target, and nothing else, whatever triggers that has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lineage: Option<Lineage>,
 }

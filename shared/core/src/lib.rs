@@ -10,6 +10,7 @@
 pub mod condition;
 pub mod cron;
 pub mod definition;
+pub mod duration;
 pub mod engine;
 pub mod event;
 pub mod id;
@@ -17,6 +18,7 @@ pub mod ingress;
 pub mod journal;
 pub mod limits;
 pub mod matching;
+pub mod template;
 pub mod time;
 pub mod topic;
 

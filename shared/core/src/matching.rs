@@ -15,8 +15,10 @@ mod index;
 #[cfg(test)]
 mod tests;
 mod trie;
+mod wait;
 
 pub use explain::{Candidates, SopVerdict, describe};
+pub use wait::Wait;
 pub use index::{Index, Match, Schedule, WebhookRoute};
 
 /// The format of a [`Snapshot`] that this build writes, and the newest that it reads.

@@ -10,6 +10,8 @@ mod journal;
 mod log;
 mod queue;
 mod tokens;
+mod versions;
+mod waits;
 
 pub use catalog::{Catalog, CatalogHead, Publish};
 pub use clock::{Clock, SystemClock, random};
@@ -21,14 +23,25 @@ pub use journal::{Append, Blobs, Journal};
 pub use log::{EventLog, LogLine, LogPage, LogQuery};
 pub use queue::{Consumer, Delivery, Message, Queue, QueueName};
 pub use tokens::{Pairing, Token, Tokens};
+pub use versions::{Version, Versions};
+pub use waits::{Waiting, Waits};
 
 /// Every table-like port: what one store offers as a whole.
 pub trait Store:
-    Journal + Blobs + Heads + Catalog + EventLog + Idempotency + Tokens + CronCursor
+    Journal + Blobs + Heads + Waits + Catalog + Versions + EventLog + Idempotency + Tokens + CronCursor
 {
 }
 
 impl<T> Store for T where
-    T: Journal + Blobs + Heads + Catalog + EventLog + Idempotency + Tokens + CronCursor
+    T: Journal
+        + Blobs
+        + Heads
+        + Waits
+        + Catalog
+        + Versions
+        + EventLog
+        + Idempotency
+        + Tokens
+        + CronCursor
 {
 }

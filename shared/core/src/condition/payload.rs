@@ -20,6 +20,12 @@ impl<'a> Payload<'a> {
         Self { data, value: OnceLock::new() }
     }
 
+    /// A value that is there already, such as the document that conditions of steps see.
+    pub fn of_value(value: Value) -> Payload<'static> {
+        static NOTHING: Data = Data::Empty;
+        Payload { data: &NOTHING, value: OnceLock::from(Some(value)) }
+    }
+
     /// The JSON value, or `None` when the payload is empty, not text or not JSON.
     ///
     /// JSON nested deeper than 128 counts as not JSON. Of a key that an object has twice the last counts.
@@ -37,7 +43,7 @@ impl<'a> Payload<'a> {
     /// Whether there is nothing at all.
     pub(super) fn is_empty(&self) -> bool {
         match self.data {
-            Data::Empty => true,
+            Data::Empty => self.value.get().is_none_or(Option::is_none),
             Data::Text(text) => text.trim().is_empty(),
             Data::Base64(text) => text.is_empty(),
         }

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::definition::Definition;
-use crate::engine::state::{Run, State};
-use crate::id::{RunId, SopName, Tenant};
+use crate::definition::{Definition, Delivery, Route, Step};
+use crate::engine::evolve::child_event;
+use crate::engine::state::{Gate, Live, Parent, Phase, Place, Run, Stand};
+use crate::id::{EventId, RunId, SopName, Tenant};
 use crate::time::Timestamp;
 
 /// What makes one try of one step one thing: handed on to whatever the step touches.
@@ -25,6 +26,16 @@ impl std::fmt::Display for EffectKey {
     }
 }
 
+/// What a step gets from the steps before it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Gets {
+    /// One value; null when absent.
+    One(Option<Place>),
+    /// An object with the values of the steps that it depends on, by number.
+    Each(Vec<(u32, Option<Place>)>),
+}
+
 /// One thing to do outside, fully decided.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "effect")]
@@ -37,13 +48,66 @@ pub enum Effect {
         capability: String,
         /// Its authored input.
         with: Value,
-        /// The seq of the entry that holds the step's own input.
-        input_seq: u64,
+        /// The entry that holds `with` rendered, where it has templates.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        args: Option<u64>,
+        /// The step's own input.
+        gets: Gets,
+        /// The entry that holds what an approver asked to be changed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        guidance: Option<u64>,
+        /// Whether it may be done again.
+        #[serde(default, skip_serializing_if = "Delivery::is_default")]
+        delivery: Delivery,
         /// After this instant its outcome no longer counts.
         deadline: Timestamp,
         /// W3C `traceparent`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         trace: Option<String>,
+    },
+    /// A run is started that a step waits for.
+    StartChild {
+        /// Which try of which step of which run it works for.
+        parent: Parent,
+        /// The event that starts it.
+        event: EventId,
+        /// When it was decided.
+        at: Timestamp,
+        /// The step's authored input.
+        with: Value,
+        /// The entry that holds `with` rendered, where it has templates.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        args: Option<u64>,
+        /// W3C `traceparent`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        trace: Option<String>,
+    },
+    /// The run that started this one is told how it ended.
+    TellParent {
+        /// This run.
+        run: RunId,
+        /// Whom.
+        parent: Parent,
+    },
+    /// A run that worked for this one is cancelled.
+    CancelChild {
+        /// Which.
+        run: RunId,
+        /// This run.
+        parent: RunId,
+    },
+    /// People are told of an open gate.
+    Notify {
+        /// The run.
+        run: RunId,
+        /// The gate's revision.
+        gate: u32,
+        /// The step before which it stands.
+        step: u32,
+        /// Times it has escalated: 0 for the first word of it.
+        escalations: u32,
+        /// Where word is sent.
+        routes: Vec<Route>,
     },
     /// The run is looked at again at `at`.
     Wake {
@@ -63,33 +127,106 @@ pub enum Effect {
 
 /// What is outstanding in `run`'s state. Doing it twice does no harm that its key does not prevent.
 pub fn outstanding(sop: &Definition, run: &Run) -> Vec<Effect> {
-    let admit_next = || match sop.max_concurrent {
-        Some(_) => vec![Effect::AdmitNext {
-            tenant: run.identity.tenant.clone(),
-            sop: run.identity.sop.clone(),
-        }],
-        None => Vec::new(),
+    let mut effects = Vec::new();
+    if sop.has_queue() && !run.live.iter().any(|it| matches!(it.stand, Stand::Performer { .. })) {
+        let (tenant, sop) = (run.identity.tenant.clone(), run.identity.sop.clone());
+        effects.push(Effect::AdmitNext { tenant, sop });
+    }
+    let id = &run.identity.id;
+    let wake = |at: Timestamp| Effect::Wake { run: id.clone(), at };
+    effects.extend(run.orphans.iter().map(|orphan| Effect::CancelChild {
+        run: orphan.clone(),
+        parent: id.clone(),
+    }));
+    match &run.phase {
+        Phase::Finished { .. } => {
+            if let Some(parent) = run.identity.parent.clone() {
+                effects.push(Effect::TellParent { run: id.clone(), parent });
+            }
+            return effects;
+        }
+        Phase::Held { .. } | Phase::Open => effects.extend(run.deadline.map(wake)),
+        Phase::Paused { .. } => {}
+    }
+    for live in &run.live {
+        let Some(step) = sop.step(live.step) else { continue };
+        effects.extend(of_step(sop, run, live, step));
+        // A built-in's own bound only catches outcomes that were lost: the sweep sees to it.
+        let is_bound = matches!(live.stand, Stand::Performer { .. }) && step.timeout_secs.is_none();
+        effects.extend(run.due(live).filter(|_| !is_bound).map(wake));
+    }
+    effects
+}
+
+/// What is outstanding in `after` and was not in `before`.
+pub fn newly_outstanding(sop: &Definition, before: Option<&Run>, after: &Run) -> Vec<Effect> {
+    let known = before.map(|before| outstanding(sop, before)).unwrap_or_default();
+    let mut effects = outstanding(sop, after);
+    effects.retain(|effect| matches!(effect, Effect::AdmitNext { .. }) || !known.contains(effect));
+    effects
+}
+
+fn of_step(sop: &Definition, run: &Run, live: &Live, step: &Step) -> Option<Effect> {
+    let id = &run.identity.id;
+    let with = || step.with.clone().unwrap_or(Value::Null);
+    match &live.stand {
+        Stand::Performer { deadline } => Some(Effect::Perform {
+            key: EffectKey { run: id.clone(), step: live.step, attempt: live.attempt },
+            capability: step.capability.clone().unwrap_or_default(),
+            with: with(),
+            args: live.args,
+            gets: gets(sop, run, step),
+            guidance: live.guidance,
+            delivery: step.delivery,
+            deadline: *deadline,
+            trace: run.identity.trace.clone(),
+        }),
+        Stand::Child { .. } => Some(Effect::StartChild {
+            parent: Parent {
+                run: id.clone(),
+                step: live.step,
+                attempt: live.attempt,
+                depth: run.identity.parent.as_ref().map_or(0, |parent| parent.depth) + 1,
+            },
+            event: child_event(run, live.step, live.attempt, live.since),
+            at: live.since,
+            with: with(),
+            args: live.args,
+            trace: run.identity.trace.clone(),
+        }),
+        Stand::Approval(gate) => notify(sop, id, step, gate),
+        Stand::Slot
+        | Stand::Person { .. }
+        | Stand::Timer { .. }
+        | Stand::Retry { .. }
+        | Stand::Event { .. }
+        | Stand::Unknown => None,
+    }
+}
+
+fn notify(sop: &Definition, run: &RunId, step: &Step, gate: &Gate) -> Option<Effect> {
+    let policy = sop.policy(step);
+    let routes = match gate.escalations {
+        1.. if !policy.escalation.is_empty() => policy.escalation,
+        _ => policy.request,
     };
-    match &run.state {
-        State::Performing { step, attempt, deadline, .. } => {
-            let authored = sop.step(*step);
-            vec![Effect::Perform {
-                key: EffectKey { run: run.identity.id.clone(), step: *step, attempt: *attempt },
-                capability: authored.and_then(|step| step.capability.clone()).unwrap_or_default(),
-                with: authored.and_then(|step| step.with.clone()).unwrap_or(Value::Null),
-                input_seq: run.input_seq(),
-                deadline: *deadline,
-                trace: run.identity.trace.clone(),
-            }]
-        }
-        State::Sleeping { until, .. } => {
-            let mut effects = admit_next();
-            effects.push(Effect::Wake { run: run.identity.id.clone(), at: *until });
-            effects
-        }
-        State::Queued { .. }
-        | State::AwaitingApproval { .. }
-        | State::AwaitingPerson { .. }
-        | State::Finished { .. } => admit_next(),
+    (!routes.is_empty()).then(|| Effect::Notify {
+        run: run.clone(),
+        gate: gate.gate,
+        step: step.number,
+        escalations: gate.escalations,
+        routes,
+    })
+}
+
+/// What `step` of `run` gets: the last step's output in a sequence, those of the steps that it depends on in
+/// a graph; the event's payload when there is none before it.
+pub fn gets(sop: &Definition, run: &Run, step: &Step) -> Gets {
+    let value = |number: u32| run.past(number).and_then(|past| past.value.clone());
+    match step.depends_on.as_slice() {
+        [] if sop.is_graph() => Gets::One(Some(Place::own(0))),
+        [] => Gets::One(run.value()),
+        [only] => Gets::One(value(*only)),
+        several => Gets::Each(several.iter().map(|number| (*number, value(*number))).collect()),
     }
 }

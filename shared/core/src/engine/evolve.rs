@@ -1,153 +1,381 @@
 //! What a run is after a fact. Replaying the facts of a journal gives the state it recorded.
 
-use crate::definition::{Definition, ExecutionMode, Priority, Step, StepKind};
-use crate::engine::state::{End, Fact, How, Identity, Run, Settled, State};
-use crate::id::Digest;
-use crate::limits::ATTEMPT_TIMEOUT_MS;
+use crate::definition::{Definition, OnFailure, OnTimeout, StepKind};
+use crate::engine::ask::Asked;
+use crate::engine::fact::Fact;
+use crate::engine::state::{End, How, Identity, Live, Origin, Past, Phase, Place, Run, Stand};
 use crate::time::Timestamp;
 
-/// The run after `fact`, which entry `seq` records at `at`.
-///
-/// `before` is the run before it, or only its identity for entry 0. With `queued` a run that would
-/// begin a built-in's step waits for a slot instead.
-pub fn evolve(
-    sop: &Definition,
-    before: Result<&Run, Identity>,
-    fact: &Fact,
-    seq: u64,
-    at: Timestamp,
-    queued: bool,
-) -> Run {
-    let mut run = match before {
-        Ok(run) => run.clone(),
-        Err(identity) => Run {
-            identity,
-            gates: 0,
-            settled: Vec::new(),
-            state: State::Queued { step: 1, since: at },
-        },
-    };
-    let step = run.step();
-    run.state = match fact {
-        Fact::Started { .. } => arrive(sop, &mut run, 1, at),
-        Fact::Admitted => begin(sop, step, at),
-        Fact::Approved { .. } => match sop.step(step).map(|step| step.kind) {
-            Some(StepKind::Checkpoint) => settle(sop, &mut run, step, None, at),
-            Some(StepKind::Execute | StepKind::Capability) | None => begin(sop, step, at),
-        },
-        Fact::Denied { reason, .. } => {
-            finish(step, End::Cancelled { reason: format!("denied: {reason}") }, at)
-        }
-        Fact::StepCompleted { step, output, .. } => {
-            settle(sop, &mut run, *step, output.as_ref().map(|_| seq), at)
-        }
-        Fact::Woke { step } => settle(sop, &mut run, *step, None, at),
-        Fact::StepFailed { step, reason, .. } => {
-            run.settled.push(Settled(*step, How::Failed, seq));
-            finish(*step, End::Failed { reason: format!("step {step} failed: {reason}") }, at)
-        }
-        Fact::Cancelled { reason } => finish(step, End::Cancelled { reason: reason.clone() }, at),
-    };
-    if queued && let State::Performing { step, .. } = run.state {
-        run.state = State::Queued { step, since: at };
+mod begin;
+mod timing;
+mod way;
+
+pub(super) use begin::{child_event, gated};
+
+/// A run on its way from one state to the next.
+pub(super) struct Move<'m, 'a> {
+    pub(super) sop: &'m Definition,
+    pub(super) run: Run,
+    /// The entry that records the move.
+    pub(super) seq: u64,
+    pub(super) at: Timestamp,
+    /// No slot is free: what would need one waits for it.
+    pub(super) queued: bool,
+    /// Who the input came from.
+    pub(super) by: &'m str,
+    pub(super) asked: &'m mut Asked<'a>,
+}
+
+/// The run that `identity` names, before it has begun.
+pub(super) fn unborn(sop: &Definition, identity: Identity) -> Run {
+    let deadline = sop.timeout_secs.map(|secs| timing::after(identity.started_at, secs));
+    let step = identity.origin.as_ref().map_or(1, |Origin { from, .. }| *from);
+    let since = identity.started_at;
+    Run {
+        identity,
+        gates: 0,
+        refusals: 0,
+        deadline,
+        worker: None,
+        orphans: Vec::new(),
+        past: Vec::new(),
+        live: Vec::new(),
+        phase: Phase::Held { since, step },
     }
-    run
 }
 
-fn finish(step: u32, end: End, at: Timestamp) -> State {
-    State::Finished { step, end, at }
-}
-
-/// Step `step` is done: the run goes to the next one. A step that gives nothing hands on what it got.
-fn settle(
-    sop: &Definition,
-    run: &mut Run,
-    step: u32,
-    output_seq: Option<u64>,
-    at: Timestamp,
-) -> State {
-    let seq = output_seq.unwrap_or_else(|| run.input_seq());
-    run.settled.push(Settled(step, How::Done, seq));
-    arrive(sop, run, step + 1, at)
-}
-
-/// The run comes to step `number`: it ends there, waits at its gate, or begins it.
-fn arrive(sop: &Definition, run: &mut Run, number: u32, at: Timestamp) -> State {
-    let Some(step) = sop.step(number) else {
-        return finish(number - 1, End::Completed, at);
-    };
-    if !gated(sop, step) {
-        return begin(sop, number, at);
-    }
-    run.gates += 1;
-    State::AwaitingApproval { step: number, gate: run.gates, since: at, shown: shown(run, step) }
-}
-
-fn begin(sop: &Definition, number: u32, at: Timestamp) -> State {
-    let Some(step) = sop.step(number) else {
-        return finish(number.saturating_sub(1), End::Completed, at);
-    };
-    match (step.kind, step.capability.as_deref()) {
-        (StepKind::Capability, Some("wait")) => {
-            State::Sleeping { step: number, since: at, until: at.plus_millis(wait_ms(step)) }
+impl Move<'_, '_> {
+    /// The run after `fact`.
+    pub(super) fn apply(mut self, fact: &Fact) -> Run {
+        match fact {
+            Fact::Started { reused, .. } => {
+                self.run.past.clone_from(reused);
+                self.begin_run();
+            }
+            Fact::Admitted => self.admitted(),
+            Fact::Voted { gate, .. } => self.voted(*gate),
+            Fact::Approved { gate, .. } => self.approved(*gate),
+            Fact::Amended { gate, output, .. } => self.amended(*gate, output.is_some()),
+            Fact::Revised { gate, step, .. } => self.revised(*gate, *step),
+            Fact::Denied { gate, reason } => self.denied(*gate, reason),
+            Fact::Refused { .. } => self.run.refusals += 1,
+            Fact::GateTimedOut { gate, action } => self.gate_timed_out(*gate, *action),
+            Fact::StepCompleted { step, output, .. } | Fact::EventCame { step, output, .. } => {
+                self.note_worker(*step);
+                self.completed(*step, output.is_some());
+            }
+            Fact::StepFailed { step, reason, .. } => self.failed(*step, reason),
+            Fact::OutcomeUnknown { step, .. } => self.stand(*step, Stand::Unknown),
+            Fact::Woke { step } => self.woke(*step),
+            Fact::Paused => self.paused(),
+            Fact::Resumed => self.resumed(),
+            Fact::Retried { step } => self.retried(*step),
+            Fact::Cancelled { reason } => {
+                self.finish(self.run.step(), End::Cancelled { reason: reason.clone() });
+            }
+            Fact::TimedOut => {
+                let secs = self.sop.timeout_secs.unwrap_or_default();
+                let reason = format!("timed out: the run took longer than {secs} s");
+                self.finish(self.run.step(), End::Failed { reason });
+            }
         }
-        (StepKind::Capability, _) => State::Performing {
+        self.run
+    }
+
+    /// The run begins, unless another one of its SOP is under way.
+    fn begin_run(&mut self) {
+        let Phase::Held { step, .. } = self.run.phase else { return };
+        if self.queued && self.sop.holds_whole_runs() {
+            self.run.phase = Phase::Held { since: self.at, step };
+            return;
+        }
+        self.run.phase = Phase::Open;
+        self.enter(step);
+    }
+
+    /// A slot is free: what waited for it begins.
+    fn admitted(&mut self) {
+        if matches!(self.run.phase, Phase::Held { .. }) {
+            return self.begin_run();
+        }
+        let waiting: Vec<u32> = self
+            .run
+            .live
+            .iter()
+            .filter(|live| matches!(live.stand, Stand::Slot))
+            .map(|live| live.step)
+            .collect();
+        for step in waiting {
+            self.perform(step);
+        }
+    }
+
+    /// Who did `step`, when it was a person.
+    fn note_worker(&mut self, step: u32) {
+        let by_hand = self.run.live(step).is_some_and(|live| match live.stand {
+            Stand::Person { .. } | Stand::Unknown => true,
+            Stand::Slot
+            | Stand::Approval(_)
+            | Stand::Performer { .. }
+            | Stand::Timer { .. }
+            | Stand::Retry { .. }
+            | Stand::Event { .. }
+            | Stand::Child { .. } => false,
+        });
+        if by_hand {
+            self.run.worker = Some(self.by.to_owned());
+        }
+    }
+
+    fn completed(&mut self, step: u32, has_output: bool) {
+        self.end_step(step, How::Done, has_output);
+        self.go_on();
+    }
+
+    fn woke(&mut self, step: u32) {
+        match self.run.live(step).map(|live| &live.stand) {
+            Some(Stand::Timer { .. }) => self.completed(step, false),
+            Some(Stand::Retry { .. }) => {
+                if let Some(live) = self.live_mut(step) {
+                    live.attempt += 1;
+                }
+                self.begin(step);
+            }
+            Some(
+                Stand::Slot
+                | Stand::Approval(_)
+                | Stand::Person { .. }
+                | Stand::Performer { .. }
+                | Stand::Event { .. }
+                | Stand::Child { .. }
+                | Stand::Unknown,
+            )
+            | None => {}
+        }
+    }
+
+    /// A try of `step` failed: there is another one, or its failure is dealt with as it says.
+    fn failed(&mut self, number: u32, reason: &str) {
+        let Some(step) = self.sop.step(number) else { return };
+        let at = self.at;
+        let id = self.run.identity.id.clone();
+        let Some(live) = self.live_mut(number) else { return };
+        live.failures += 1;
+        let given_up = match &live.stand {
+            Stand::Child { run, until } if until.is_some_and(|until| until <= at) => {
+                Some(run.clone())
+            }
+            Stand::Child { .. }
+            | Stand::Slot
+            | Stand::Approval(_)
+            | Stand::Person { .. }
+            | Stand::Performer { .. }
+            | Stand::Timer { .. }
+            | Stand::Retry { .. }
+            | Stand::Event { .. }
+            | Stand::Unknown => None,
+        };
+        let (attempt, failures) = (live.attempt, live.failures);
+        self.run.orphans.extend(given_up);
+        if let OnFailure::Retry { max } = step.on_failure
+            && failures <= max
+        {
+            let until = timing::next_try(&id, step, attempt, failures, at);
+            return self.stand(number, Stand::Retry { until });
+        }
+        self.failed_for_good(number, How::Failed, reason);
+    }
+
+    /// No more tries: the run ends, or goes on as the step says.
+    pub(super) fn failed_for_good(&mut self, number: u32, how: How, reason: &str) {
+        let on_failure = self.sop.step(number).map(|step| step.on_failure).unwrap_or_default();
+        match on_failure {
+            OnFailure::Goto { .. } | OnFailure::Continue => {
+                self.end_step(number, how, false);
+                self.go_on();
+            }
+            OnFailure::Fail | OnFailure::Retry { .. } => {
+                self.end_step(number, how, false);
+                let end = match how {
+                    How::Denied => End::Cancelled { reason: format!("denied: {reason}") },
+                    How::Done | How::Failed | How::Skipped | How::Stopped => {
+                        End::Failed { reason: format!("step {number} failed: {reason}") }
+                    }
+                };
+                self.finish(number, end);
+            }
+        }
+    }
+
+    fn voted(&mut self, gate: u32) {
+        let by = self.by.to_owned();
+        if let Some(open) = self.gate_mut(gate) {
+            open.votes.push(by);
+        }
+    }
+
+    fn approved(&mut self, gate: u32) {
+        let Some(step) = self.run.gate(gate).map(|(live, _)| live.step) else { return };
+        match self.sop.step(step).map(|step| step.kind) {
+            Some(StepKind::Checkpoint) => self.completed(step, false),
+            Some(StepKind::Execute | StepKind::Capability) | None => self.begin(step),
+        }
+    }
+
+    /// The arguments, or what a checkpoint hands on, are others now. Where more than one must say yes, they
+    /// say it to the new ones.
+    fn amended(&mut self, gate: u32, has_output: bool) {
+        let Some(number) = self.run.gate(gate).map(|(live, _)| live.step) else { return };
+        let Some(step) = self.sop.step(number) else { return };
+        if has_output {
+            return self.completed(number, true);
+        }
+        self.asked.amended(number);
+        let seq = self.seq;
+        if let Some(live) = self.live_mut(number) {
+            live.args = Some(seq);
+        }
+        if self.sop.policy(step).quorum <= 1 {
+            return self.begin(number);
+        }
+        let by = self.by.to_owned();
+        self.open_gate(number);
+        if let Some(open) = self.gate_mut(self.run.gates) {
+            open.votes.push(by);
+        }
+    }
+
+    /// The step that made the draft is done again; the gate comes again after it.
+    fn revised(&mut self, gate: u32, draft: u32) {
+        let Some(gated) = self.run.gate(gate).map(|(live, _)| live.step) else { return };
+        self.run.live.retain(|live| live.step != gated);
+        let Some(past) = self.run.past(draft).cloned() else { return };
+        self.run.past.retain(|past| past.step != draft);
+        let live = Live {
+            step: draft,
+            attempt: past.tries + 1,
+            since: self.at,
+            visits: past.visits,
+            failures: 0,
+            revisions: past.revisions + 1,
+            args: None,
+            guidance: Some(self.seq),
+            stand: Stand::Slot,
+        };
+        self.put(live);
+        if self.render(draft) {
+            self.begin(draft);
+        }
+    }
+
+    fn denied(&mut self, gate: u32, reason: &str) {
+        if let Some(step) = self.run.gate(gate).map(|(live, _)| live.step) {
+            self.failed_for_good(step, How::Denied, reason);
+        }
+    }
+
+    fn gate_timed_out(&mut self, gate: u32, action: OnTimeout) {
+        match action {
+            OnTimeout::AutoApprove => self.approved(gate),
+            OnTimeout::Cancel => {
+                let step = self.run.gate(gate).map_or(0, |(live, _)| live.step);
+                let reason = format!("nobody decided gate {gate} in time");
+                self.finish(step, End::Cancelled { reason });
+            }
+            OnTimeout::Escalate => {
+                let Some((live, _)) = self.run.gate(gate) else { return };
+                let Some(step) = self.sop.step(live.step) else { return };
+                let secs = self.sop.policy(step).timeout_secs;
+                let until = secs.map(|secs| timing::after(self.at, secs));
+                if let Some(open) = self.gate_mut(gate) {
+                    open.escalations += 1;
+                    open.until = until;
+                }
+            }
+        }
+    }
+
+    /// What waits for a slot leaves the queue; time-outs of people stand still.
+    fn paused(&mut self) {
+        let held = match self.run.phase {
+            Phase::Held { step, .. } => Some(step),
+            Phase::Open | Phase::Paused { .. } | Phase::Finished { .. } => None,
+        };
+        self.run.phase = Phase::Paused { since: self.at, held };
+    }
+
+    fn resumed(&mut self) {
+        let Phase::Paused { since, held } = self.run.phase else { return };
+        let paused_ms = self.at.millis_since(since).max(0);
+        let later = |until: &mut Option<Timestamp>| {
+            *until = until.map(|until| until.plus_millis(paused_ms));
+        };
+        later(&mut self.run.deadline);
+        for live in &mut self.run.live {
+            match &mut live.stand {
+                Stand::Approval(gate) => later(&mut gate.until),
+                Stand::Person { until } | Stand::Event { until, .. } => later(until),
+                Stand::Slot
+                | Stand::Performer { .. }
+                | Stand::Timer { .. }
+                | Stand::Retry { .. }
+                | Stand::Child { .. }
+                | Stand::Unknown => {}
+            }
+        }
+        if let Some(step) = held {
+            self.run.phase = Phase::Held { since: self.at, step };
+            return self.begin_run();
+        }
+        self.run.phase = Phase::Open;
+        // What came to its end meanwhile is followed up, what waited for a slot asks for it again.
+        self.go_on();
+        self.admitted();
+    }
+
+    fn retried(&mut self, step: u32) {
+        self.run.phase = Phase::Held { since: self.at, step };
+        self.run.deadline = self.sop.timeout_secs.map(|secs| timing::after(self.at, secs));
+        self.begin_run();
+    }
+
+    /// Step `number` is no longer under way.
+    fn end_step(&mut self, number: u32, how: How, has_output: bool) {
+        let Some(at) = self.run.live.iter().position(|live| live.step == number) else { return };
+        let live = self.run.live.remove(at);
+        let value = if has_output { Some(Place::own(self.seq)) } else { self.handed_on() };
+        self.note(Past {
             step: number,
-            attempt: 1,
-            since: at,
-            deadline: at.plus_millis(ATTEMPT_TIMEOUT_MS),
-        },
-        (StepKind::Execute | StepKind::Checkpoint, _) => {
-            State::AwaitingPerson { step: number, attempt: 1, since: at }
+            how,
+            value,
+            visits: live.visits,
+            tries: live.attempt,
+            revisions: live.revisions,
+        });
+    }
+
+    /// What a step that gives nothing gives.
+    pub(super) fn handed_on(&self) -> Option<Place> {
+        if self.sop.is_graph() { None } else { self.run.value() }
+    }
+
+    /// Makes `past` the latest end of its step.
+    pub(super) fn note(&mut self, past: Past) {
+        self.run.past.retain(|other| other.step != past.step);
+        self.run.past.push(past);
+    }
+
+    /// The run is over.
+    pub(super) fn finish(&mut self, step: u32, end: End) {
+        for live in std::mem::take(&mut self.run.live) {
+            if let Stand::Child { run, .. } = &live.stand {
+                self.run.orphans.push(run.clone());
+            }
+            let value = self.handed_on();
+            let how = How::Stopped;
+            let Live { step, visits, attempt: tries, revisions, .. } = live;
+            self.note(Past { step, how, value, visits, tries, revisions });
         }
+        self.run.phase = Phase::Finished { step, end, at: self.at };
     }
-}
-
-/// Whether `step` waits for an approval before it runs: its own keys, the SOP's mode, or its own
-/// mode, which can only tighten.
-pub(super) fn gated(sop: &Definition, step: &Step) -> bool {
-    let by_mode = |mode: ExecutionMode| match mode {
-        ExecutionMode::Auto | ExecutionMode::Deterministic => false,
-        ExecutionMode::Supervised => step.number == 1,
-        ExecutionMode::StepByStep => true,
-        ExecutionMode::PriorityBased => match sop.priority {
-            Priority::Critical | Priority::High => true,
-            Priority::Normal | Priority::Low => step.number == 1,
-        },
-    };
-    step.requires_confirmation
-        || step.kind == StepKind::Checkpoint
-        || by_mode(sop.execution_mode)
-        || step.mode.is_some_and(by_mode)
-}
-
-/// Milliseconds a `wait` step waits. Validation has seen to it that it says so.
-fn wait_ms(step: &Step) -> i64 {
-    let Some(with) = &step.with else { return 0 };
-    if let Some(ms) = with.get("ms").and_then(serde_json::Value::as_i64) {
-        return ms;
-    }
-    match with.get("seconds") {
-        Some(seconds) => match seconds.as_i64() {
-            Some(seconds) => seconds.saturating_mul(1_000),
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "validation bounds it far below 2^53"
-            )]
-            None => (seconds.as_f64().unwrap_or(0.0) * 1_000.0) as i64,
-        },
-        None => 0,
-    }
-}
-
-/// Names what an approver is shown: the definition, the step as it stands there, and the run's event.
-fn shown(run: &Run, step: &Step) -> Digest {
-    let text = format!(
-        "{}\n{}\n{}\n{}",
-        run.identity.id,
-        run.identity.definition,
-        run.gates,
-        serde_json::to_string(step).expect("a step has only string keys"),
-    );
-    Digest::of(text.as_bytes())
 }

@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::state::{End, Run, State};
+use crate::definition::Definition;
+use crate::engine::state::{End, Phase, Run, Stand};
 use crate::event::Source;
 use crate::id::{EventId, RunId, SopName, Tenant};
 use crate::time::Timestamp;
@@ -17,8 +18,10 @@ pub enum Status {
     Queued,
     /// A built-in works for it.
     Running,
-    /// It waits on an approval, a person or a timer.
+    /// It waits on an approval, a person, a timer, an event or another run.
     Waiting,
+    /// A person has paused it.
+    Paused,
     /// Every step is done.
     Completed,
     /// A step failed.
@@ -34,24 +37,31 @@ impl Status {
             Self::Queued => "queued",
             Self::Running => "running",
             Self::Waiting => "waiting",
+            Self::Paused => "paused",
             Self::Completed => "completed",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
         }
     }
 
-    /// The status of `state`.
-    pub const fn of(state: &State) -> Self {
-        match state {
-            State::Queued { .. } => Self::Queued,
-            State::Performing { .. } => Self::Running,
-            State::AwaitingApproval { .. }
-            | State::AwaitingPerson { .. }
-            | State::Sleeping { .. } => Self::Waiting,
-            State::Finished { end: End::Completed, .. } => Self::Completed,
-            State::Finished { end: End::Failed { .. }, .. } => Self::Failed,
-            State::Finished { end: End::Cancelled { .. }, .. } => Self::Cancelled,
+    /// The status of `run`: running while a built-in works for it, else queued when it waits for a slot.
+    pub fn of(run: &Run) -> Self {
+        let any = |test: fn(&Stand) -> bool| run.live.iter().any(|live| test(&live.stand));
+        match &run.phase {
+            Phase::Held { .. } => Self::Queued,
+            Phase::Paused { .. } => Self::Paused,
+            Phase::Finished { end: End::Completed, .. } => Self::Completed,
+            Phase::Finished { end: End::Failed { .. }, .. } => Self::Failed,
+            Phase::Finished { end: End::Cancelled { .. }, .. } => Self::Cancelled,
+            Phase::Open if any(|stand| matches!(stand, Stand::Performer { .. })) => Self::Running,
+            Phase::Open if any(|stand| matches!(stand, Stand::Slot)) => Self::Queued,
+            Phase::Open => Self::Waiting,
         }
+    }
+
+    /// Whether the run is over.
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
     }
 }
 
@@ -59,29 +69,6 @@ impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
-}
-
-/// Which index a head is in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "on")]
-pub enum Attention {
-    /// None: it is over.
-    Nothing,
-    /// The sweep's: wake it at `at` if nothing moved it before.
-    Due {
-        /// When.
-        at: Timestamp,
-    },
-    /// People's: it waits for one.
-    Inbox {
-        /// Since when.
-        since: Timestamp,
-    },
-    /// Its SOP's queue, oldest first.
-    Queue {
-        /// Since when.
-        since: Timestamp,
-    },
 }
 
 /// The projection of a run.
@@ -104,8 +91,15 @@ pub struct Head {
     /// The revision of the open gate, when it waits on an approval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate: Option<u32>,
-    /// Which index it is in.
-    pub attention: Attention,
+    /// The sweep wakes it at this time if nothing moved it before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Timestamp>,
+    /// Since when it waits for a person: it is in the inbox.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inbox: Option<Timestamp>,
+    /// Since when it waits for a slot or to begin: it is in its SOP's queue, oldest first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<Timestamp>,
     /// The event that started it.
     pub event: EventId,
     /// The door the event came in at.
@@ -129,26 +123,29 @@ fn next_minute(at: Timestamp) -> Timestamp {
 }
 
 impl Head {
-    /// The projection of `run` as entry `seq`, appended at `at`, left it.
-    pub fn of(run: &Run, seq: u64, at: Timestamp) -> Self {
-        let (attention, gate, reason) = match &run.state {
-            State::Queued { since, .. } => (Attention::Queue { since: *since }, None, None),
-            State::AwaitingApproval { since, gate, .. } => {
-                (Attention::Inbox { since: *since }, Some(*gate), None)
+    /// The projection of `run`, a run of `sop`, as entry `seq`, appended at `at`, left it.
+    pub fn of(sop: &Definition, run: &Run, seq: u64, at: Timestamp) -> Self {
+        let is_over = run.is_finished();
+        let asks = run.live.iter().find(|live| live.stand.awaits_people() && !run.is_paused());
+        let gate = asks.and_then(|live| match &live.stand {
+            Stand::Approval(gate) => Some(gate.gate),
+            Stand::Slot
+            | Stand::Person { .. }
+            | Stand::Performer { .. }
+            | Stand::Timer { .. }
+            | Stand::Retry { .. }
+            | Stand::Event { .. }
+            | Stand::Child { .. }
+            | Stand::Unknown => None,
+        });
+        let reason = match &run.phase {
+            Phase::Finished { end: End::Failed { reason } | End::Cancelled { reason }, .. } => {
+                Some(reason.clone())
             }
-            State::AwaitingPerson { since, .. } => (Attention::Inbox { since: *since }, None, None),
-            State::Performing { deadline, .. } => {
-                (Attention::Due { at: next_minute(*deadline) }, None, None)
-            }
-            State::Sleeping { until, .. } => (Attention::Due { at: *until }, None, None),
-            State::Finished { end, .. } => (
-                Attention::Nothing,
-                None,
-                match end {
-                    End::Completed => None,
-                    End::Failed { reason } | End::Cancelled { reason } => Some(reason.clone()),
-                },
-            ),
+            Phase::Finished { end: End::Completed, .. }
+            | Phase::Held { .. }
+            | Phase::Open
+            | Phase::Paused { .. } => None,
         };
         Self {
             run: run.identity.id.clone(),
@@ -156,10 +153,12 @@ impl Head {
             sop: run.identity.sop.clone(),
             version: run.identity.version.clone(),
             seq,
-            status: Status::of(&run.state),
-            step: run.step(),
+            status: Status::of(run),
+            step: asks.map_or_else(|| run.step(), |live| live.step),
             gate,
-            attention,
+            due: due(sop, run),
+            inbox: asks.map(|live| live.since).filter(|_| !is_over),
+            queue: queued_since(run),
             event: run.identity.event.clone(),
             source: run.identity.source,
             started_at: run.identity.started_at,
@@ -173,7 +172,30 @@ impl Head {
         self.status != other.status
             || self.step != other.step
             || self.gate != other.gate
-            || self.attention != other.attention
+            || (self.due, self.inbox, self.queue) != (other.due, other.inbox, other.queue)
             || self.reason != other.reason
     }
+}
+
+fn queued_since(run: &Run) -> Option<Timestamp> {
+    match run.phase {
+        Phase::Held { since, .. } => Some(since),
+        Phase::Open => {
+            let slots = run.live.iter().filter(|live| matches!(live.stand, Stand::Slot));
+            slots.map(|live| live.since).min()
+        }
+        Phase::Paused { .. } | Phase::Finished { .. } => None,
+    }
+}
+
+/// When the sweep is to look: to the minute for what only catches lost outcomes, exactly for the rest.
+fn due(sop: &Definition, run: &Run) -> Option<Timestamp> {
+    let run_is_timed = matches!(run.phase, Phase::Held { .. } | Phase::Open);
+    let steps = run.live.iter().filter_map(|live| {
+        let at = run.due(live)?;
+        let has_own = sop.step(live.step).is_some_and(|step| step.timeout_secs.is_some());
+        let is_net = matches!(live.stand, Stand::Performer { .. }) && !has_own;
+        Some(if is_net { next_minute(at) } else { at })
+    });
+    steps.chain(run.deadline.filter(|_| run_is_timed)).min()
 }

@@ -1,9 +1,10 @@
 //! What moves a run.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::engine::state::Stored;
-use crate::id::InputId;
+use crate::id::{EventId, InputId};
 
 /// A person's answer at a gate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +20,16 @@ pub enum Decision {
     Deny {
         /// Why.
         reason: String,
+    },
+    /// Go on, with the step's `edit` field changed.
+    Amend {
+        /// The field's new value.
+        value: Value,
+    },
+    /// Have the step that made the draft done again.
+    Revise {
+        /// What is to be changed.
+        guidance: String,
     },
 }
 
@@ -37,6 +48,11 @@ pub enum Verdict {
         /// Why.
         reason: String,
     },
+    /// Whether it was done cannot be found out, and it may not be done twice.
+    Unknown {
+        /// How that came.
+        reason: String,
+    },
 }
 
 /// One input to a run that exists.
@@ -45,7 +61,7 @@ pub enum Verdict {
 pub enum Input {
     /// A slot may be free.
     Admit,
-    /// A built-in is through with a step.
+    /// A built-in, or the run that a step started, is through with it.
     Outcome {
         /// The step.
         step: u32,
@@ -68,7 +84,23 @@ pub enum Input {
         /// The answer.
         decision: Decision,
     },
-    /// A person stops the run.
+    /// An event that a step waits for.
+    Event {
+        /// The step.
+        step: u32,
+        /// The event.
+        event: EventId,
+        /// Its payload.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        payload: Option<Stored>,
+    },
+    /// A person stops the run for a while.
+    Pause,
+    /// A person lets a paused run go on.
+    Resume,
+    /// A person has the step that a run failed at done again.
+    Retry,
+    /// A person stops the run for good.
     Cancel {
         /// Why.
         reason: String,
@@ -88,6 +120,10 @@ impl Input {
             Self::Outcome { step, attempt, .. } => format!("outcome-{step}-{attempt}"),
             Self::Report { step, .. } => format!("report-{step}-{seq}"),
             Self::Decide { gate, .. } => format!("decide-{gate}-{seq}"),
+            Self::Event { step, event, .. } => format!("event-{step}-{event}"),
+            Self::Pause => format!("pause-{seq}"),
+            Self::Resume => format!("resume-{seq}"),
+            Self::Retry => format!("retry-{seq}"),
             Self::Cancel { .. } => format!("cancel-{seq}"),
         };
         InputId::parse(&text).expect("built from visible ASCII")

@@ -1,4 +1,4 @@
-//! What a run is, and what can have happened to it.
+//! What a run is.
 
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +43,28 @@ impl Stored {
     }
 }
 
+/// The run and step that a run works for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parent {
+    /// The run.
+    pub run: RunId,
+    /// Its step.
+    pub step: u32,
+    /// Which try of it.
+    pub attempt: u32,
+    /// Runs above this one: 1 for the child of a run that an event started.
+    pub depth: u32,
+}
+
+/// The run that a run takes up again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The run.
+    pub run: RunId,
+    /// The step it begins at; the outputs of those before it are taken over.
+    pub from: u32,
+}
+
 /// What never changes about a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
@@ -62,11 +84,20 @@ pub struct Identity {
     pub source: Source,
     /// The event's subject.
     pub subject: String,
+    /// Who sent the event, where the door knew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
     /// When the run was started.
     pub started_at: Timestamp,
     /// W3C `traceparent` of the event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
+    /// Whom it tells its result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Parent>,
+    /// What it takes up again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
 }
 
 /// How a step came to its end.
@@ -75,20 +106,156 @@ pub struct Identity {
 pub enum How {
     /// Done.
     Done,
-    /// Failed.
+    /// Failed, and the run went on or ended as the step says.
     Failed,
+    /// Its `if` did not hold.
+    Skipped,
+    /// An approver refused it, and the run went on as the step says.
+    Denied,
+    /// The run ended while it was under way.
+    Stopped,
 }
 
-/// A step that has come to its end: number, how, and the seq of the entry that holds its output or,
-/// when it gave none, what it got.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Settled(pub u32, pub How, pub u64);
+/// Where a value is: the entry of a journal that holds it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Place {
+    /// The run whose journal it is; this run's when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
+    /// The entry.
+    pub seq: u64,
+}
+
+impl Place {
+    /// Entry `seq` of the run's own journal.
+    pub fn own(seq: u64) -> Self {
+        Self { run: None, seq }
+    }
+}
+
+/// A step that has come to its end at least once: its latest end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Past {
+    /// The step.
+    pub step: u32,
+    /// How.
+    pub how: How,
+    /// Where its output is. A step of a sequence that gave none hands on what it got; one of a graph has
+    /// none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Place>,
+    /// Times the run has come to it.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub visits: u32,
+    /// Tries so far, over all visits: the last one's number.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub tries: u32,
+    /// Times that an approver sent its result back.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub revisions: u32,
+}
+
+/// A step under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Live {
+    /// The step.
+    pub step: u32,
+    /// Which try this is, from 1, counted over all visits: with run and step it names one thing to do.
+    pub attempt: u32,
+    /// Since when it stands as it does.
+    pub since: Timestamp,
+    /// Times the run has come to it, this one included.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub visits: u32,
+    /// Failed tries of this visit.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub failures: u32,
+    /// Times that an approver sent its result back.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub revisions: u32,
+    /// The entry that holds its rendered arguments, when they are templates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub args: Option<u64>,
+    /// The entry that holds what an approver asked to be changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guidance: Option<u64>,
+    /// What it waits for.
+    pub stand: Stand,
+}
+
+/// What a step under way waits for. Each variant carries exactly its facts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "on")]
+pub enum Stand {
+    /// A slot of the SOP; its gate, if any, has been passed.
+    Slot,
+    /// People have to say yes before it begins.
+    Approval(Gate),
+    /// A person has to do it.
+    Person {
+        /// When it counts as failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+    },
+    /// A built-in does it.
+    Performer {
+        /// When the try counts as failed.
+        deadline: Timestamp,
+    },
+    /// Time has to pass.
+    Timer {
+        /// Until when.
+        until: Timestamp,
+    },
+    /// Another try comes later.
+    Retry {
+        /// When.
+        until: Timestamp,
+    },
+    /// An event has to come.
+    Event {
+        /// Names filter, condition and key of the events that count.
+        key: Digest,
+        /// When it counts as failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+    },
+    /// Another run has to end.
+    Child {
+        /// Which.
+        run: RunId,
+        /// When it counts as failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+    },
+    /// A person has to find out what became of a try that may not be made twice.
+    Unknown,
+}
+
+/// An open gate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gate {
+    /// Its revision: counts the run's gates from 1. A decision names it.
+    pub gate: u32,
+    /// Digest of what the approver is shown: the run (and with it its event), its definition, the gate, the
+    /// step as it stands there and its rendered arguments.
+    pub shown: Digest,
+    /// When its policy's time-out comes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// Who has said yes so far, in that order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub votes: Vec<String>,
+    /// Times it has escalated.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub escalations: u32,
+}
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "as")]
 pub enum End {
-    /// Every step is done.
+    /// Every step on its way has come to its end.
     Completed,
     /// A step failed.
     Failed {
@@ -102,57 +269,26 @@ pub enum End {
     },
 }
 
-/// Where a run stands. Each variant carries exactly its facts.
+/// Where a run as a whole stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "is")]
-pub enum State {
-    /// It may go on with `step` as soon as the SOP has a free slot.
-    Queued {
-        /// The step to begin; its gate, if any, has been passed.
-        step: u32,
+pub enum Phase {
+    /// It has not begun: another run of its SOP is under way.
+    Held {
         /// Since when.
         since: Timestamp,
+        /// The step it begins at.
+        step: u32,
     },
-    /// A person has to say yes before `step` begins.
-    AwaitingApproval {
-        /// The gated step.
-        step: u32,
-        /// The gate's revision: counts the run's gates from 1. A decision names it.
-        gate: u32,
+    /// It is under way.
+    Open,
+    /// A person has paused it: what is under way ends, nothing begins.
+    Paused {
         /// Since when.
         since: Timestamp,
-        /// Digest of what the approver is shown: the run (and with it its event), its definition, the gate
-        /// and the step as it stands there.
-        shown: Digest,
-    },
-    /// A person has to do `step`.
-    AwaitingPerson {
-        /// The step.
-        step: u32,
-        /// Which try this is, from 1.
-        attempt: u32,
-        /// Since when.
-        since: Timestamp,
-    },
-    /// A built-in does `step`.
-    Performing {
-        /// The step.
-        step: u32,
-        /// Which try this is, from 1.
-        attempt: u32,
-        /// Since when.
-        since: Timestamp,
-        /// When the try counts as failed.
-        deadline: Timestamp,
-    },
-    /// The built-in `wait` waits.
-    Sleeping {
-        /// The step.
-        step: u32,
-        /// Since when.
-        since: Timestamp,
-        /// Until when.
-        until: Timestamp,
+        /// The step it is to begin at, when it had not begun.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        held: Option<u32>,
     },
     /// It is over.
     Finished {
@@ -173,11 +309,26 @@ pub struct Run {
     /// Gates opened so far.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub gates: u32,
-    /// The steps that have come to their end, in that order.
+    /// Refused decisions on its ledger.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub refusals: u32,
+    /// When the whole run counts as failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Timestamp>,
+    /// Who last did a step by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker: Option<String>,
+    /// Runs that worked for steps that were given up: they are to be cancelled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub settled: Vec<Settled>,
-    /// Where it stands.
-    pub state: State,
+    pub orphans: Vec<RunId>,
+    /// The steps that have come to their end; the latest last, each once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub past: Vec<Past>,
+    /// The steps under way, by number.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub live: Vec<Live>,
+    /// Where it stands as a whole.
+    pub phase: Phase,
 }
 
 #[expect(
@@ -188,99 +339,117 @@ fn is_zero(n: &u32) -> bool {
     *n == 0
 }
 
-impl Run {
-    /// Whether nothing more can happen to it.
-    pub fn is_finished(&self) -> bool {
-        matches!(self.state, State::Finished { .. })
-    }
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde's `skip_serializing_if` passes a reference"
+)]
+fn is_one(n: &u32) -> bool {
+    *n == 1
+}
 
-    /// The step it stands at; 0 when the SOP has none.
-    pub fn step(&self) -> u32 {
-        match self.state {
-            State::Queued { step, .. }
-            | State::AwaitingApproval { step, .. }
-            | State::AwaitingPerson { step, .. }
-            | State::Performing { step, .. }
-            | State::Sleeping { step, .. }
-            | State::Finished { step, .. } => step,
+const fn one() -> u32 {
+    1
+}
+
+impl Stand {
+    /// When time moves it, if nothing else does before.
+    pub fn until(&self) -> Option<Timestamp> {
+        match self {
+            Self::Performer { deadline } => Some(*deadline),
+            Self::Timer { until } | Self::Retry { until } => Some(*until),
+            Self::Approval(gate) => gate.until,
+            Self::Person { until } | Self::Event { until, .. } | Self::Child { until, .. } => *until,
+            Self::Slot | Self::Unknown => None,
         }
     }
 
-    /// When a `Wake` is due, if nothing else moves the run before.
-    pub fn wake_at(&self) -> Option<Timestamp> {
-        match self.state {
-            State::Performing { deadline, .. } => Some(deadline),
-            State::Sleeping { until, .. } => Some(until),
-            State::Queued { .. }
-            | State::AwaitingApproval { .. }
-            | State::AwaitingPerson { .. }
-            | State::Finished { .. } => None,
+    /// Whether a person has to do something about it.
+    pub fn awaits_people(&self) -> bool {
+        match self {
+            Self::Approval(_) | Self::Person { .. } | Self::Unknown => true,
+            Self::Slot
+            | Self::Performer { .. }
+            | Self::Timer { .. }
+            | Self::Retry { .. }
+            | Self::Event { .. }
+            | Self::Child { .. } => false,
         }
-    }
-
-    /// The seq of the entry that holds what the next step gets as its input: the last step's output,
-    /// or the event's payload, which entry 0 holds.
-    pub fn input_seq(&self) -> u64 {
-        self.settled.last().map_or(0, |settled| settled.2)
     }
 }
 
-/// What happened: the heart of an entry.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "did")]
-pub enum Fact {
-    /// The event started the run.
-    Started {
-        /// The event's payload.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        payload: Option<Stored>,
-    },
-    /// A slot became free for it.
-    Admitted,
-    /// A person approved what the gate showed.
-    Approved {
-        /// The gate's revision.
-        gate: u32,
-        /// What was shown, by digest.
-        shown: Digest,
-        /// What the person said.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        comment: Option<String>,
-    },
-    /// A person refused.
-    Denied {
-        /// The gate's revision.
-        gate: u32,
-        /// Why.
-        reason: String,
-    },
-    /// A step was done.
-    StepCompleted {
-        /// The step.
-        step: u32,
-        /// Which try.
-        attempt: u32,
-        /// What it gave.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        output: Option<Stored>,
-    },
-    /// A step failed.
-    StepFailed {
-        /// The step.
-        step: u32,
-        /// Which try.
-        attempt: u32,
-        /// Why.
-        reason: String,
-    },
-    /// A wait was over.
-    Woke {
-        /// The step.
-        step: u32,
-    },
-    /// A person stopped the run.
-    Cancelled {
-        /// Why.
-        reason: String,
-    },
+impl Run {
+    /// Whether it is over. Only a person's retry of a failed one moves it again.
+    pub fn is_finished(&self) -> bool {
+        matches!(self.phase, Phase::Finished { .. })
+    }
+
+    /// Whether a person has paused it.
+    pub fn is_paused(&self) -> bool {
+        matches!(self.phase, Phase::Paused { .. })
+    }
+
+    /// The first of the steps it stands at; the last one when it is over, 0 when it has none.
+    pub fn step(&self) -> u32 {
+        match &self.phase {
+            Phase::Held { step, .. } | Phase::Finished { step, .. } => *step,
+            Phase::Open | Phase::Paused { .. } => match (self.live.first(), self.past.last()) {
+                (Some(live), _) => live.step,
+                (None, Some(past)) => past.step,
+                (None, None) => 0,
+            },
+        }
+    }
+
+    /// The step `number`, if it is under way.
+    pub fn live(&self, number: u32) -> Option<&Live> {
+        self.live.iter().find(|live| live.step == number)
+    }
+
+    /// The latest end of step `number`, if it had one.
+    pub fn past(&self, number: u32) -> Option<&Past> {
+        self.past.iter().find(|past| past.step == number)
+    }
+
+    /// The step whose gate has the revision `gate`, with the gate.
+    pub fn gate(&self, gate: u32) -> Option<(&Live, &Gate)> {
+        self.live.iter().find_map(|live| match &live.stand {
+            Stand::Approval(open) if open.gate == gate => Some((live, open)),
+            Stand::Approval(_)
+            | Stand::Slot
+            | Stand::Person { .. }
+            | Stand::Performer { .. }
+            | Stand::Timer { .. }
+            | Stand::Retry { .. }
+            | Stand::Event { .. }
+            | Stand::Child { .. }
+            | Stand::Unknown => None,
+        })
+    }
+
+    /// When `Wake` is due, if nothing else moves the run before.
+    pub fn wake_at(&self) -> Option<Timestamp> {
+        let steps = self.live.iter().filter_map(|live| self.due(live));
+        match self.phase {
+            Phase::Finished { .. } => None,
+            // A person's pause stops the clock of the whole run.
+            Phase::Paused { .. } => steps.min(),
+            Phase::Held { .. } | Phase::Open => steps.chain(self.deadline).min(),
+        }
+    }
+
+    /// When time moves `live`. While the run is paused only what is under way outside is timed.
+    pub(super) fn due(&self, live: &Live) -> Option<Timestamp> {
+        let until = live.stand.until()?;
+        match (&self.phase, &live.stand) {
+            (Phase::Paused { .. }, Stand::Performer { .. } | Stand::Child { .. }) => Some(until),
+            (Phase::Paused { .. }, _) => None,
+            (Phase::Held { .. } | Phase::Open | Phase::Finished { .. }, _) => Some(until),
+        }
+    }
+
+    /// Where the value is that the next step of a sequence gets: the last step's output, or the event's
+    /// payload, which entry 0 holds.
+    pub fn value(&self) -> Option<Place> {
+        self.past.last().map_or_else(|| Some(Place::own(0)), |past| past.value.clone())
+    }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::definition::Definition;
 use crate::engine::head::Status;
-use crate::engine::state::{How, Run, State};
+use crate::engine::state::{End, How, Live, Phase, Run, Stand};
 
 /// A step's state on screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +37,43 @@ pub struct StepView {
     pub state: StepState,
 }
 
+/// What one step of a run waits for, for programs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Awaited {
+    /// The step.
+    pub step: u32,
+    /// `slot`, `approval`, `person`, `performer`, `timer`, `retry`, `event`, `child` or `unknown`.
+    pub on: String,
+    /// Which try of the step.
+    pub attempt: u32,
+    /// RFC 3339.
+    pub since: String,
+    /// RFC 3339: when time moves it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+    /// The open gate's revision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<u32>,
+    /// Digest of what the gate shows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<String>,
+    /// Who has said yes so far.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub votes: Vec<String>,
+    /// Yeses it takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quorum: Option<u32>,
+    /// The group that decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// The field that may be amended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edit: Option<String>,
+    /// The run that it started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+}
+
 /// A run, as shown: the stable part of `sop status --format json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunView {
@@ -51,12 +88,21 @@ pub struct RunView {
     /// What it waits for, in words; absent when it waits for nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting_for: Option<String>,
-    /// The open gate's revision.
+    /// The same for programs, a step each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub awaits: Vec<Awaited>,
+    /// The first open gate's revision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate: Option<u32>,
-    /// Digest of what the open gate shows.
+    /// Digest of what that gate shows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shown: Option<String>,
+    /// The run that started this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
+    /// The run that this one takes up again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
     /// The definition's digest.
     pub definition: String,
     /// The event that started it.
@@ -80,42 +126,36 @@ pub struct RunView {
 impl RunView {
     /// How `run`, a run of `sop`, is shown.
     pub fn of(sop: &Definition, run: &Run) -> Self {
-        use crate::engine::state::End;
-        let (gate, shown) = match &run.state {
-            State::AwaitingApproval { gate, shown, .. } => (Some(*gate), Some(shown.to_string())),
-            State::Queued { .. }
-            | State::AwaitingPerson { .. }
-            | State::Performing { .. }
-            | State::Sleeping { .. }
-            | State::Finished { .. } => (None, None),
-        };
-        let (finished_at, reason) = match &run.state {
-            State::Finished { at, end, .. } => (
+        let identity = &run.identity;
+        let awaits: Vec<Awaited> =
+            run.live.iter().map(|live| awaited(sop, run, live)).collect();
+        let gate = awaits.iter().find(|awaited| awaited.gate.is_some());
+        let (finished_at, reason) = match &run.phase {
+            Phase::Finished { at, end, .. } => (
                 Some(at.to_string()),
                 match end {
                     End::Completed => None,
                     End::Failed { reason } | End::Cancelled { reason } => Some(reason.clone()),
                 },
             ),
-            State::Queued { .. }
-            | State::AwaitingApproval { .. }
-            | State::AwaitingPerson { .. }
-            | State::Performing { .. }
-            | State::Sleeping { .. } => (None, None),
+            Phase::Held { .. } | Phase::Open | Phase::Paused { .. } => (None, None),
         };
         Self {
-            run: run.identity.id.to_string(),
-            sop: run.identity.sop.to_string(),
-            version: run.identity.version.clone(),
-            status: Status::of(&run.state),
-            waiting_for: waiting_for(&run.state),
-            gate,
-            shown,
-            definition: run.identity.definition.to_string(),
-            event: run.identity.event.to_string(),
-            source: run.identity.source.to_string(),
-            subject: run.identity.subject.clone(),
-            started_at: run.identity.started_at.to_string(),
+            run: identity.id.to_string(),
+            sop: identity.sop.to_string(),
+            version: identity.version.clone(),
+            status: Status::of(run),
+            waiting_for: waiting_for(run),
+            gate: gate.and_then(|awaited| awaited.gate),
+            shown: gate.and_then(|awaited| awaited.shown.clone()),
+            awaits,
+            parent: identity.parent.as_ref().map(|parent| parent.run.to_string()),
+            origin: identity.origin.as_ref().map(|origin| origin.run.to_string()),
+            definition: identity.definition.to_string(),
+            event: identity.event.to_string(),
+            source: identity.source.to_string(),
+            subject: identity.subject.clone(),
+            started_at: identity.started_at.to_string(),
             finished_at,
             reason,
             steps: sop
@@ -131,41 +171,108 @@ impl RunView {
     }
 }
 
-fn waiting_for(state: &State) -> Option<String> {
-    match state {
-        State::Queued { step, .. } => Some(format!("a free slot to begin step {step}")),
-        State::AwaitingApproval { step, gate, .. } => {
-            Some(format!("an approval of step {step} (gate {gate})"))
+fn awaited(sop: &Definition, run: &Run, live: &Live) -> Awaited {
+    let step = sop.step(live.step);
+    let mut awaited = Awaited {
+        step: live.step,
+        on: on(&live.stand).to_owned(),
+        attempt: live.attempt,
+        since: live.since.to_string(),
+        until: run.due(live).map(|at| at.to_string()),
+        gate: None,
+        shown: None,
+        votes: Vec::new(),
+        quorum: None,
+        group: None,
+        edit: None,
+        run: None,
+    };
+    match &live.stand {
+        Stand::Approval(gate) => {
+            let policy = step.map(|step| sop.policy(step)).unwrap_or_default();
+            awaited.gate = Some(gate.gate);
+            awaited.shown = Some(gate.shown.to_string());
+            awaited.votes.clone_from(&gate.votes);
+            awaited.quorum = Some(policy.quorum);
+            awaited.group = policy.group;
+            awaited.edit = step.and_then(|step| step.edit.clone());
         }
-        State::AwaitingPerson { step, .. } => Some(format!("a person to do step {step}")),
-        State::Sleeping { until, .. } => Some(format!("{until}")),
-        State::Performing { .. } | State::Finished { .. } => None,
+        Stand::Child { run, .. } => awaited.run = Some(run.to_string()),
+        Stand::Slot
+        | Stand::Person { .. }
+        | Stand::Performer { .. }
+        | Stand::Timer { .. }
+        | Stand::Retry { .. }
+        | Stand::Event { .. }
+        | Stand::Unknown => {}
+    }
+    awaited
+}
+
+const fn on(stand: &Stand) -> &'static str {
+    match stand {
+        Stand::Slot => "slot",
+        Stand::Approval(_) => "approval",
+        Stand::Person { .. } => "person",
+        Stand::Performer { .. } => "performer",
+        Stand::Timer { .. } => "timer",
+        Stand::Retry { .. } => "retry",
+        Stand::Event { .. } => "event",
+        Stand::Child { .. } => "child",
+        Stand::Unknown => "unknown",
     }
 }
 
+fn waiting_for(run: &Run) -> Option<String> {
+    match &run.phase {
+        Phase::Held { .. } => return Some("its turn to begin".to_owned()),
+        Phase::Paused { .. } => return Some("a person to resume it".to_owned()),
+        Phase::Finished { .. } => return None,
+        Phase::Open => {}
+    }
+    let waits: Vec<String> = run.live.iter().filter_map(waits_for).collect();
+    (!waits.is_empty()).then(|| waits.join("; "))
+}
+
+fn waits_for(live: &Live) -> Option<String> {
+    let step = live.step;
+    Some(match &live.stand {
+        Stand::Slot => format!("a free slot to begin step {step}"),
+        Stand::Approval(gate) => format!("an approval of step {step} (gate {})", gate.gate),
+        Stand::Person { .. } => format!("a person to do step {step}"),
+        Stand::Timer { until } => until.to_string(),
+        Stand::Retry { until } => format!("{until}, to try step {step} again"),
+        Stand::Event { .. } => format!("an event for step {step}"),
+        Stand::Child { run, .. } => format!("run {run}, which step {step} started"),
+        Stand::Unknown => format!("a person to find out whether step {step} was done"),
+        Stand::Performer { .. } => return None,
+    })
+}
+
 fn step_state(run: &Run, number: u32) -> StepState {
-    let settled = run.settled.iter().rev().find(|settled| settled.0 == number);
-    if let Some(settled) = settled {
-        return match settled.1 {
-            How::Done => StepState::Done,
-            How::Failed => StepState::Failed,
+    if let Some(live) = run.live(number) {
+        return match live.stand {
+            Stand::Performer { .. } => StepState::Now,
+            Stand::Slot
+            | Stand::Approval(_)
+            | Stand::Person { .. }
+            | Stand::Timer { .. }
+            | Stand::Retry { .. }
+            | Stand::Event { .. }
+            | Stand::Child { .. }
+            | Stand::Unknown => StepState::Waiting,
         };
     }
-    match &run.state {
-        State::Finished { .. } => StepState::Blocked,
-        State::Performing { step, .. } if *step == number => StepState::Now,
-        State::Queued { step, .. }
-        | State::AwaitingApproval { step, .. }
-        | State::AwaitingPerson { step, .. }
-        | State::Sleeping { step, .. }
-            if *step == number =>
-        {
-            StepState::Waiting
-        }
-        State::Queued { .. }
-        | State::AwaitingApproval { .. }
-        | State::AwaitingPerson { .. }
-        | State::Performing { .. }
-        | State::Sleeping { .. } => StepState::Todo,
+    match run.past(number).map(|past| past.how) {
+        Some(How::Done) => StepState::Done,
+        Some(How::Failed | How::Denied) => StepState::Failed,
+        Some(How::Skipped) => StepState::Skipped,
+        Some(How::Stopped) => StepState::Blocked,
+        None => match &run.phase {
+            // What a completed run did not come to was not on its way.
+            Phase::Finished { end: End::Completed, .. } => StepState::Skipped,
+            Phase::Finished { .. } => StepState::Blocked,
+            Phase::Held { .. } | Phase::Open | Phase::Paused { .. } => StepState::Todo,
+        },
     }
 }

@@ -1,7 +1,7 @@
 //! Proving a run: the chain holds, and replaying it gives the states it recorded.
 
 use crate::definition::Definition;
-use crate::engine::{Run, evolve};
+use crate::engine::{Run, replay};
 use crate::id::Digest;
 use crate::journal::{Entry, EntryError, Sealed};
 
@@ -106,14 +106,8 @@ fn check(
     if entry.after.identity.definition != sop.digest() {
         return Err(Broken::Definition);
     }
-    let replayed = match before {
-        Some((run, _)) => evolve(sop, Ok(run), &entry.fact, seq, entry.at, entry.queued),
-        None => {
-            let identity = entry.after.identity.clone();
-            evolve(sop, Err(identity), &entry.fact, seq, entry.at, entry.queued)
-        }
-    };
-    if replayed != entry.after {
+    let replayed = replay(sop, before.map(|(run, _)| run), entry);
+    if replayed.as_ref() != Some(&entry.after) {
         return Err(Broken::Replay { seq });
     }
     Ok(())

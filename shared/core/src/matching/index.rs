@@ -138,6 +138,8 @@ impl Index {
             Source::Webhook => self.webhooks.get(subject).cloned().unwrap_or_default(),
             Source::Cron => self.crons.get(subject).cloned().unwrap_or_default(),
             Source::Peripheral => self.peripherals.get(subject).cloned().unwrap_or_default(),
+            // It starts its target without a trigger.
+            Source::Sop => Vec::new(),
             Source::Manual => match &event.target {
                 Some(name) => self.manual_of(name),
                 None => self.manual.clone(),

@@ -47,9 +47,10 @@ pub trait Journal: Send + Sync {
 
     /// Appends `entry` under "this place is free", together with `slot` or not at all.
     ///
-    /// `slot.active_max` is checked in the same write: when `active` has reached it the answer is
-    /// [`Append::Full`], unless the place is taken, which is reported first. `active` and `waiting`
-    /// never go below zero. `slot.completed_at` only moves forward.
+    /// The bounds of `slot` are checked in the same write: when one of the counts has reached its bound the
+    /// answer is [`Append::Full`], unless the place is taken, which is reported first. With `total_max` the
+    /// tenant's [`total`](Self::total) changes by `active` too, and is bound when that is 1. No count goes
+    /// below zero. `slot.completed_at` only moves forward; `slot.latest`, when given, replaces what is there.
     fn append(
         &self,
         entry: &Sealed,
@@ -62,6 +63,9 @@ pub trait Journal: Send + Sync {
         tenant: &Tenant,
         sop: &SopName,
     ) -> impl Future<Output = Result<Counters, PortError>> + Send;
+
+    /// Runs of `tenant` that hold a slot, of the SOPs whose workspace is limited. Reads its own writes.
+    fn total(&self, tenant: &Tenant) -> impl Future<Output = Result<u32, PortError>> + Send;
 
     /// Up to `limit` SOPs of `tenant` with runs waiting for a slot, for the sweep. May lag behind.
     fn congested(
