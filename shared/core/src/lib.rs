@@ -17,6 +17,7 @@ pub mod ingress;
 pub mod journal;
 pub mod limits;
 pub mod matching;
+pub mod template;
 pub mod time;
 pub mod topic;
 
