@@ -17,17 +17,21 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::template::{Reference, TemplateError};
+
 mod ast;
 mod check;
 mod eval;
 mod explain;
-mod lexer;
+pub(crate) mod lexer;
 mod number;
 mod parser;
 mod payload;
+mod reference;
 #[cfg(test)]
 mod tests;
 
+pub use ast::Segment;
 pub use explain::{Reason, Verdict};
 pub use payload::Payload;
 
@@ -84,6 +88,17 @@ impl Condition {
     /// Meant for a payload that it does not hold of; of another the text says that it holds.
     pub fn explain(&self, payload: &Payload<'_>) -> Reason {
         explain::reason(&self.text, &self.expr, payload)
+    }
+
+    /// What a step's condition refers to in the document that steps see, in the order written; each may
+    /// be none.
+    ///
+    /// A trigger's condition is about the payload alone: it has none of these.
+    ///
+    /// # Errors
+    /// Each path that leads to nothing that the document can have, with its bytes.
+    pub fn references(&self) -> Vec<Result<Reference, TemplateError>> {
+        reference::references(&self.text, &self.expr)
     }
 
     /// Says why no payload at all can make the condition true, where that is plain to see.

@@ -56,5 +56,12 @@ pub const DEFINITION_BYTES_MAX: usize = 256 * 1024;
 /// Bytes of one condition.
 pub const CONDITION_BYTES_MAX: usize = 4 * 1024;
 
+/// Arrays and objects in each other that a rendered value may have.
+/// Source: `serde_json` reads 128; what is kept around a value has its share.
+pub const NESTING_MAX: usize = 96;
+
+/// Characters of a secret's name.
+pub const SECRET_NAME_CHARS_MAX: usize = 64;
+
 /// Characters of a reason, comment or failure message; longer ones are cut.
 pub const REASON_CHARS_MAX: usize = 1_000;

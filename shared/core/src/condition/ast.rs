@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 use regex_lite::Regex;
+use serde_json::Value;
 
 use super::number::Number;
 
@@ -62,17 +63,46 @@ pub(super) enum Literal {
 #[derive(Debug, Clone)]
 pub(super) struct Path {
     pub(super) text: Box<str>,
+    /// The byte of the condition that it begins at.
+    pub(super) start: usize,
     pub(super) segments: Vec<Segment>,
 }
 
+/// One part of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Segment {
+pub enum Segment {
     /// `.name`: a key of an object or, where it is a number, a position in an array.
-    Name { key: Box<str>, index: Option<usize> },
+    Name {
+        /// The key.
+        key: Box<str>,
+        /// The position, where the key is one.
+        index: Option<usize>,
+    },
     /// `["key"]`: a key of an object.
     Key(Box<str>),
     /// `[0]`: a position in an array.
     Index(usize),
+}
+
+impl Segment {
+    /// What it leads to in `value`.
+    pub(crate) fn of<'v>(&self, value: &'v Value) -> Option<&'v Value> {
+        match (self, value) {
+            (Self::Name { key, .. } | Self::Key(key), Value::Object(map)) => map.get(&**key),
+            (Self::Name { index: Some(index), .. } | Self::Index(index), Value::Array(items)) => {
+                items.get(*index)
+            }
+            _ => None,
+        }
+    }
+
+    /// The key that it names in an object.
+    pub(crate) fn key(&self) -> Option<&str> {
+        match self {
+            Self::Name { key, .. } | Self::Key(key) => Some(key),
+            Self::Index(_) => None,
+        }
+    }
 }
 
 impl Comparison {

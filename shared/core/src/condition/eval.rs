@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::ast::{Comparison, Expr, Literal, Operand, Path, Segment, Test, TestKind};
+use super::ast::{Comparison, Expr, Literal, Operand, Path, Test, TestKind};
 use super::number::Number;
 use super::payload::Payload;
 
@@ -125,15 +125,7 @@ pub(super) fn at<'a>(path: &'a Path, payload: &'a Payload<'_>) -> Result<View<'a
         return Err(if payload.is_empty() { Unreadable::Empty } else { Unreadable::NotJson });
     };
     for segment in &path.segments {
-        let next = match (segment, value) {
-            (Segment::Name { key, .. } | Segment::Key(key), Value::Object(map)) => map.get(&**key),
-            (
-                Segment::Name { index: Some(index), .. } | Segment::Index(index),
-                Value::Array(items),
-            ) => items.get(*index),
-            _ => None,
-        };
-        value = next.ok_or(Unreadable::Missing(path))?;
+        value = segment.of(value).ok_or(Unreadable::Missing(path))?;
     }
     Ok(View::of(value))
 }

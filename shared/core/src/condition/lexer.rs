@@ -37,7 +37,7 @@ pub(super) enum Kind<'a> {
 
 /// Cuts `text` into tokens; the last is [`Kind::End`].
 pub(super) fn tokens(text: &str) -> Result<Vec<Token<'_>>, ConditionError> {
-    let mut lexer = Lexer { text, chars: text.char_indices().peekable() };
+    let mut lexer = Lexer::new(text, "$");
     let mut out = Vec::new();
     loop {
         let token = lexer.token()?;
@@ -57,26 +57,38 @@ pub(super) fn error(
     ConditionError { message: message.into(), span, help: help.into().map(str::to_owned) }
 }
 
-struct Lexer<'a> {
+/// Reads a text from its beginning to its end.
+pub(crate) struct Lexer<'a> {
     text: &'a str,
     chars: Peekable<CharIndices<'a>>,
+    /// What a path begins with, for the help.
+    root: &'static str,
 }
 
 impl<'a> Lexer<'a> {
+    pub(crate) fn new(text: &'a str, root: &'static str) -> Self {
+        Self { text, chars: text.char_indices().peekable(), root }
+    }
+
+    /// Goes on at byte `at`, which is not before here.
+    pub(crate) fn skip_to(&mut self, at: usize) {
+        while self.here() < at && self.chars.next().is_some() {}
+    }
+
     /// The byte at which the next character begins.
-    fn here(&mut self) -> usize {
+    pub(crate) fn here(&mut self) -> usize {
         self.chars.peek().map_or(self.text.len(), |&(at, _)| at)
     }
 
-    fn peek(&mut self) -> Option<char> {
+    pub(crate) fn peek(&mut self) -> Option<char> {
         self.chars.peek().map(|&(_, c)| c)
     }
 
-    fn eat(&mut self, wanted: char) -> bool {
+    pub(crate) fn eat(&mut self, wanted: char) -> bool {
         self.chars.next_if(|&(_, c)| c == wanted).is_some()
     }
 
-    fn eat_while(&mut self, keep: impl Fn(char) -> bool) -> &'a str {
+    pub(crate) fn eat_while(&mut self, keep: impl Fn(char) -> bool) -> &'a str {
         let start = self.here();
         while self.chars.next_if(|&(_, c)| keep(c)).is_some() {}
         let text = self.text;
@@ -179,7 +191,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// A quoted text whose opening quote has been taken.
-    fn quoted(&mut self, start: usize, quote: char) -> Result<String, ConditionError> {
+    pub(crate) fn quoted(&mut self, start: usize, quote: char) -> Result<String, ConditionError> {
         let mut out = String::new();
         while let Some((at, c)) = self.chars.next() {
             match c {
@@ -278,6 +290,12 @@ impl<'a> Lexer<'a> {
 
     /// A path whose `$` has been taken.
     fn path(&mut self, start: usize) -> Result<Path, ConditionError> {
+        let segments = self.segments()?;
+        Ok(Path { text: self.text[start..self.here()].into(), start, segments })
+    }
+
+    /// The segments of a path whose root has been taken.
+    pub(crate) fn segments(&mut self) -> Result<Vec<Segment>, ConditionError> {
         let mut segments = Vec::new();
         loop {
             let at = self.here();
@@ -291,26 +309,26 @@ impl<'a> Lexer<'a> {
                     segments.push(self.bracket(at)?);
                 }
                 Some(c) if is_key(c) => {
-                    let help = "a path is written `$.key`, `$.list[0]` or `$[\"odd key\"]`";
-                    return Err(error(
-                        "expected `.` or `[` in the path",
-                        at..at + c.len_utf8(),
-                        help,
-                    ));
+                    let span = at..at + c.len_utf8();
+                    return Err(self.path_error("expected `.` or `[` in the path", span));
                 }
-                Some(_) | None => {
-                    return Ok(Path { text: self.text[start..at].into(), segments });
-                }
+                Some(_) | None => return Ok(segments),
             }
         }
+    }
+
+    fn path_error(&self, message: &str, span: Range<usize>) -> ConditionError {
+        let root = self.root;
+        let help =
+            format!("a path is written `{root}.key`, `{root}.list[0]` or `{root}[\"odd key\"]`");
+        ConditionError { message: message.into(), span, help: Some(help) }
     }
 
     fn name(&mut self, dot: usize) -> Result<Segment, ConditionError> {
         let key = self.eat_while(is_key);
         if key.is_empty() {
             let span = dot..self.here().max(dot + 1);
-            let help = "a path is written `$.key`, `$.list[0]` or `$[\"odd key\"]`";
-            return Err(error("expected a key after `.`", span, help));
+            return Err(self.path_error("expected a key after `.`", span));
         }
         let index = if key == "0" || !key.starts_with('0') { position(key) } else { None };
         Ok(Segment::Name { key: key.into(), index })
@@ -328,9 +346,12 @@ impl<'a> Lexer<'a> {
                 let Some(index) = position(inner) else {
                     let span = open..self.here();
                     let message = format!("`{inner}` is not a position or a quoted key");
-                    let help =
-                        "positions count from 0: `$.list[0]`; keys are quoted: `$[\"odd key\"]`";
-                    return Err(error(message, span, help));
+                    let root = self.root;
+                    let help = format!(
+                        "positions count from 0: `{root}.list[0]`; keys are quoted: \
+                         `{root}[\"odd key\"]`"
+                    );
+                    return Err(ConditionError { message, span, help: Some(help) });
                 };
                 Segment::Index(index)
             }
@@ -347,7 +368,7 @@ fn position(text: &str) -> Option<usize> {
     if text.bytes().all(|b| b.is_ascii_digit()) { text.parse().ok() } else { None }
 }
 
-fn is_word(c: char) -> bool {
+pub(crate) fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
