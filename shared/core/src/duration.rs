@@ -47,7 +47,9 @@ mod tests {
             assert_eq!(parse(text), Ok(secs));
             assert_eq!(print(secs), text);
         }
-        for wrong in ["", "s", "5", "0s", "-1s", "+1s", "1.5h", "1w", "1 s", "99999999999999999999d"] {
+        for wrong in
+            ["", "s", "5", "0s", "-1s", "+1s", "1.5h", "1w", "1 s", "99999999999999999999d"]
+        {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
     }

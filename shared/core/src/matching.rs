@@ -18,8 +18,8 @@ mod trie;
 mod wait;
 
 pub use explain::{Candidates, SopVerdict, describe};
-pub use wait::Wait;
 pub use index::{Index, Match, Schedule, WebhookRoute};
+pub use wait::Wait;
 
 /// The format of a [`Snapshot`] that this build writes, and the newest that it reads.
 pub const SNAPSHOT_FORMAT: u16 = 1;

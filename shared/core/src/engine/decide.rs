@@ -199,11 +199,7 @@ pub struct Given<'v> {
 ///
 /// With `queued`, or when the append that takes the slot finds the SOP full, the run waits for a slot
 /// where it would otherwise begin a built-in's step. Never [`Decided::Refused`].
-pub fn start(
-    sop: &Definition,
-    beginning: Beginning,
-    given: Given<'_>,
-) -> Decided {
+pub fn start(sop: &Definition, beginning: Beginning, given: Given<'_>) -> Decided {
     let Beginning { identity, payload, reused } = beginning;
     let run = unborn(sop, identity);
     let fact = Fact::Started { payload, reused };
@@ -351,11 +347,9 @@ fn reported(run: &Run, step: u32, verdict: &Verdict) -> Result<Fact, Refusal> {
 
 fn outcome(run: &Run, step: u32, attempt: u32, verdict: &Verdict) -> Result<Fact, Refusal> {
     match run.live(step) {
-        Some(Live { stand: Stand::Performer { .. } | Stand::Child { .. }, attempt: now, .. })
-            if *now == attempt =>
-        {
-            Ok(told(step, attempt, verdict))
-        }
+        Some(Live {
+            stand: Stand::Performer { .. } | Stand::Child { .. }, attempt: now, ..
+        }) if *now == attempt => Ok(told(step, attempt, verdict)),
         // It did get through after all.
         Some(Live { stand: Stand::Unknown, attempt: now, .. })
             if *now == attempt && !matches!(verdict, Verdict::Unknown { .. }) =>

@@ -134,10 +134,11 @@ pub fn outstanding(sop: &Definition, run: &Run) -> Vec<Effect> {
     }
     let id = &run.identity.id;
     let wake = |at: Timestamp| Effect::Wake { run: id.clone(), at };
-    effects.extend(run.orphans.iter().map(|orphan| Effect::CancelChild {
-        run: orphan.clone(),
-        parent: id.clone(),
-    }));
+    effects.extend(
+        run.orphans
+            .iter()
+            .map(|orphan| Effect::CancelChild { run: orphan.clone(), parent: id.clone() }),
+    );
     match &run.phase {
         Phase::Finished { .. } => {
             if let Some(parent) = run.identity.parent.clone() {

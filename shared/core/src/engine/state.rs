@@ -358,7 +358,9 @@ impl Stand {
             Self::Performer { deadline } => Some(*deadline),
             Self::Timer { until } | Self::Retry { until } => Some(*until),
             Self::Approval(gate) => gate.until,
-            Self::Person { until } | Self::Event { until, .. } | Self::Child { until, .. } => *until,
+            Self::Person { until } | Self::Event { until, .. } | Self::Child { until, .. } => {
+                *until
+            }
             Self::Slot | Self::Unknown => None,
         }
     }

@@ -127,8 +127,7 @@ impl RunView {
     /// How `run`, a run of `sop`, is shown.
     pub fn of(sop: &Definition, run: &Run) -> Self {
         let identity = &run.identity;
-        let awaits: Vec<Awaited> =
-            run.live.iter().map(|live| awaited(sop, run, live)).collect();
+        let awaits: Vec<Awaited> = run.live.iter().map(|live| awaited(sop, run, live)).collect();
         let gate = awaits.iter().find(|awaited| awaited.gate.is_some());
         let (finished_at, reason) = match &run.phase {
             Phase::Finished { at, end, .. } => (

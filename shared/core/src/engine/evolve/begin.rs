@@ -134,9 +134,9 @@ impl Move<'_, '_> {
             Some(Stored::Inline(text)) => {
                 serde_json::from_str(&text).map_err(|error| error.to_string())
             }
-            Some(Stored::Blob { bytes, .. }) => {
-                Err(format!("its arguments have {bytes} bytes; at most {INLINE_BYTES_MAX} are read"))
-            }
+            Some(Stored::Blob { bytes, .. }) => Err(format!(
+                "its arguments have {bytes} bytes; at most {INLINE_BYTES_MAX} are read"
+            )),
             None => Err("its arguments are not known".to_owned()),
         }
     }
@@ -154,8 +154,9 @@ impl Move<'_, '_> {
             return Ok(timing::after(self.at, secs));
         }
         match with.get("until").and_then(Value::as_str) {
-            Some(text) => Timestamp::parse_rfc3339(text)
-                .ok_or_else(|| format!("`until` is {text:?}, not an instant such as 2026-03-01T08:00:00Z")),
+            Some(text) => Timestamp::parse_rfc3339(text).ok_or_else(|| {
+                format!("`until` is {text:?}, not an instant such as 2026-03-01T08:00:00Z")
+            }),
             None => Err("`wait` needs `seconds`, `ms`, `duration` or `until`".to_owned()),
         }
     }
