@@ -24,11 +24,13 @@ mod explain;
 mod lexer;
 mod number;
 mod parser;
+mod paths;
 mod payload;
 #[cfg(test)]
 mod tests;
 
 pub use explain::{Reason, Verdict};
+pub use paths::PathRef;
 pub use payload::Payload;
 
 /// A compiled condition; serialises as its text.
@@ -84,6 +86,18 @@ impl Condition {
     /// Meant for a payload that it does not hold of; of another the text says that it holds.
     pub fn explain(&self, payload: &Payload<'_>) -> Reason {
         explain::reason(&self.text, &self.expr, payload)
+    }
+
+    /// The paths that it reads, in the order of the text.
+    pub fn paths(&self) -> Vec<PathRef<'_>> {
+        let mut found = Vec::new();
+        paths::collect(&self.expr, &mut found);
+        found.into_iter().map(PathRef).collect()
+    }
+
+    /// Whether a test in it compares the payload itself, as `> 0` does.
+    pub fn reads_whole_payload(&self) -> bool {
+        paths::reads_payload(&self.expr)
     }
 
     /// Says why no payload at all can make the condition true, where that is plain to see.
