@@ -29,12 +29,15 @@ mod parser;
 mod reference;
 mod render;
 mod rendered;
+mod shape;
+mod steps;
 #[cfg(test)]
 mod tests;
 
 pub use reference::{Needs, Reference, Root, needs};
 pub use render::{RenderError, render, render_text};
 pub use rendered::{MissingSecret, Part, Rendered, SecretAt};
+pub use steps::{Finding, Key, Outline, takes_secrets};
 
 use crate::condition::ConditionError;
 use crate::limits::NESTING_MAX;
