@@ -25,6 +25,7 @@ use std::ops::Range;
 
 use serde_json::Value;
 
+mod mask;
 mod parser;
 mod reference;
 mod render;
@@ -34,6 +35,7 @@ mod steps;
 #[cfg(test)]
 mod tests;
 
+pub use mask::Mask;
 pub use reference::{Needs, Reference, Root, needs};
 pub use render::{RenderError, render, render_text};
 pub use rendered::{MissingSecret, Part, Rendered, SecretAt};

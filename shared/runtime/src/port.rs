@@ -9,6 +9,7 @@ mod idempotency;
 mod journal;
 mod log;
 mod queue;
+mod secrets;
 mod tokens;
 
 pub use catalog::{Catalog, CatalogHead, Publish};
@@ -20,6 +21,7 @@ pub use idempotency::{Claim, Idempotency};
 pub use journal::{Append, Blobs, Journal};
 pub use log::{EventLog, LogLine, LogPage, LogQuery};
 pub use queue::{Consumer, Delivery, Message, Queue, QueueName};
+pub use secrets::{Resolved, Secrets, resolve};
 pub use tokens::{Pairing, Token, Tokens};
 
 /// Every table-like port: what one store offers as a whole.
