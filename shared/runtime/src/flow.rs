@@ -26,6 +26,6 @@ pub use host::Host;
 pub use log::{Detail, SopVerdict};
 pub use pair::{Paired, authenticate, issue_token, new_code, redeem};
 pub use people::{ByHand, Submitted, run_by_hand, submit};
-pub use publish::{Published, publish};
+pub use publish::{Published, Texts, publish, publish_texts};
 pub use query::{RunDetail, events, inbox, journal, list_runs, run_detail};
 pub use tick::{Ticked, tick};

@@ -10,7 +10,7 @@ use sop_core::definition::SourceFiles;
 use sop_core::ingress;
 use sop_core::limits::PAYLOAD_BYTES_MAX;
 use sop_core::matching::describe;
-use sop_runtime::flow::{self, ByHand, FlowError, Published};
+use sop_runtime::flow::{self, ByHand, FlowError, Published, Texts};
 use sop_runtime::port::{Clock, Queue, Store};
 
 use crate::auth::caller;
@@ -91,12 +91,13 @@ where
     let caller = caller(&host, &headers).await?;
     let body = read(body, DEFINITIONS_BYTES_MAX).await?;
     let push: Push = json(&body)?;
-    let files: Vec<SourceFiles> = push
+    let sops = push
         .sops
         .into_iter()
         .map(|sop| SourceFiles { directory: sop.directory, toml: sop.toml, markdown: sop.markdown })
         .collect();
-    match flow::publish(&host, &files, push.prune).await? {
+    let workspace = push.workspace.map(|shared| (shared.file, shared.toml));
+    match flow::publish_texts(&host, &Texts { sops, workspace }, push.prune).await? {
         Published::Active { version, sops, diagnostics } => {
             tracing::info!(by = %caller.subject, version, sops = sops.len(), "published");
             let sops: Vec<Value> = sops

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use sop_core::definition::{self, Definition, Diagnostic, Severity, SourceFiles, code};
+use sop_core::definition::{
+    self, Definition, Diagnostic, Severity, SourceFiles, Workspace, code,
+};
 use sop_core::id::{Digest, SopName};
 use sop_core::matching::{Listed, Snapshot};
 
@@ -28,17 +30,39 @@ pub enum Published {
     },
 }
 
-/// Checks `files` and makes them active. With `prune` they are all there is; without, other active SOPs
-/// stay.
+/// The texts of a publish.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Texts {
+    /// Those of each SOP.
+    pub sops: Vec<SourceFiles>,
+    /// What they share: the path, for display, and the text of `workspace.toml`.
+    pub workspace: Option<(String, String)>,
+}
+
+/// As [`publish_texts`], of SOPs without a `workspace.toml`.
 ///
 /// # Errors
-/// When a port fails: either all of it is active or none.
+/// As those of [`publish_texts`].
 pub async fn publish<S: Catalog, Q, C: Clock>(
     host: &Host<S, Q, C>,
     files: &[SourceFiles],
     prune: bool,
 ) -> Result<Published, FlowError> {
-    let (definitions, diagnostics) = check(files);
+    let texts = Texts { sops: files.to_vec(), workspace: None };
+    publish_texts(host, &texts, prune).await
+}
+
+/// Checks the SOPs of `texts` and makes them active. With `prune` they are all there is; without, other active
+/// SOPs stay.
+///
+/// # Errors
+/// When a port fails: either all of it is active or none.
+pub async fn publish_texts<S: Catalog, Q, C: Clock>(
+    host: &Host<S, Q, C>,
+    texts: &Texts,
+    prune: bool,
+) -> Result<Published, FlowError> {
+    let (definitions, diagnostics) = check(texts);
     let Some(definitions) = definitions else {
         return Ok(Published::Invalid { diagnostics });
     };
@@ -51,11 +75,16 @@ pub async fn publish<S: Catalog, Q, C: Clock>(
     Ok(Published::Active { version, sops, diagnostics })
 }
 
-/// The definitions in `files`, or none when anything about them is an error. What could be loaded but
+/// The definitions in `texts`, or none when anything about them is an error. What could be loaded but
 /// never run is an error here.
-fn check(files: &[SourceFiles]) -> (Option<Vec<Definition>>, Vec<Diagnostic>) {
-    let parsed: Vec<_> = files.iter().map(definition::parse).collect();
-    let mut diagnostics = definition::check_workspace(&parsed);
+fn check(texts: &Texts) -> (Option<Vec<Definition>>, Vec<Diagnostic>) {
+    let (workspace, mut diagnostics) = match &texts.workspace {
+        Some((file, text)) => Workspace::parse(text, file),
+        None => (Workspace::default(), Vec::new()),
+    };
+    let parsed: Vec<_> =
+        texts.sops.iter().map(|files| definition::parse(files, &workspace)).collect();
+    diagnostics.extend(definition::check_workspace(&parsed));
     let mut definitions = Vec::new();
     for one in parsed {
         definitions.extend(one.definition);
