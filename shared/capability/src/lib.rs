@@ -9,7 +9,7 @@ mod noop;
 
 use serde_json::Value;
 use sop_core::limits::REASON_CHARS_MAX;
-use sop_runtime::flow::{Call, Perform};
+use sop_runtime::flow::{Call, Notice, Perform};
 use sop_runtime::port::Clock;
 
 use crate::http_request::Client;
@@ -40,6 +40,11 @@ impl<C: Clock> Perform for BuiltIns<C> {
         };
         done.map_err(bounded)
     }
+
+    async fn notify(&self, notice: &Notice) -> Result<(), String> {
+        let _ = notice;
+        Err("no routes yet".to_owned())
+    }
 }
 
 /// `reason`, cut to what a journal keeps.
@@ -69,6 +74,9 @@ mod testing {
             capability: capability.to_owned(),
             with,
             input,
+            input_schema: None,
+            output_schema: None,
+            guidance: None,
             deadline: now.plus_millis(60_000),
             trace: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()),
         }

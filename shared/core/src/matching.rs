@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::definition::{Definition, Trigger};
+use crate::definition::{AdmissionPolicy, Definition, Priority, Trigger};
 use crate::id::{Digest, SopName};
 
 mod explain;
@@ -43,6 +43,21 @@ pub struct Listed {
     pub cooldown_secs: u64,
     /// IANA time zone of its schedules.
     pub timezone: String,
+    /// How urgent its runs are.
+    #[serde(default)]
+    pub priority: Priority,
+    /// What becomes of an event while it is busy.
+    #[serde(default, skip_serializing_if = "AdmissionPolicy::is_default")]
+    pub admission_policy: AdmissionPolicy,
+    /// Runs that may wait at a gate before events have to wait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_pending_approvals: Option<u32>,
+    /// What its runs wait for, and what runs of versions before it may still wait for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waits: Vec<Wait>,
+    /// Nothing starts it any more; it is listed for what its runs still wait for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub archived: bool,
 }
 
 impl From<&Definition> for Listed {
@@ -55,16 +70,35 @@ impl From<&Definition> for Listed {
             max_concurrent: definition.max_concurrent,
             cooldown_secs: definition.cooldown_secs,
             timezone: definition.timezone.clone(),
+            priority: definition.priority,
+            admission_policy: definition.admission_policy,
+            max_pending_approvals: definition.max_pending_approvals,
+            waits: Wait::all_of(definition),
+            archived: false,
         }
     }
 }
 
 impl Listed {
-    /// Whether starts and finishes go through the SOP's admission counter.
-    pub fn has_admission(&self) -> bool {
-        self.max_concurrent.is_some() || self.cooldown_secs > 0
+    /// What is left of it when nothing is to start it any more, if anything.
+    pub fn archive(mut self) -> Option<Self> {
+        self.triggers.clear();
+        self.archived = true;
+        (!self.waits.is_empty()).then_some(self)
+    }
+
+    /// Adds what runs of the version before it may still wait for.
+    pub fn inherit(&mut self, before: &Self) {
+        for wait in &before.waits {
+            if self.waits.len() < WAITS_MAX && !self.waits.contains(wait) {
+                self.waits.push(wait.clone());
+            }
+        }
     }
 }
+
+/// Waits that an SOP is listed with, those of versions before it included.
+const WAITS_MAX: usize = 256;
 
 /// All active SOPs at one moment; immutable, and named by the digest of its JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -113,8 +113,42 @@ impl From<Refusal> for Problem {
             Refusal::NotQueued => "not_queued",
             Refusal::TooEarly { .. } => "too_early",
             Refusal::NotSleeping => "not_sleeping",
+            Refusal::NotEntitled { .. } => "not_entitled",
+            Refusal::OwnWork => "own_work",
+            Refusal::AlreadyVoted { .. } => "already_voted",
+            Refusal::NotAmendable { .. } => "not_amendable",
+            Refusal::NothingToAmend { .. } => "nothing_to_amend",
+            Refusal::AmendmentTooLarge { .. } => "amendment_too_large",
+            Refusal::NoDraft { .. } => "no_draft",
+            Refusal::RevisedTooOften { .. } => "revised_too_often",
+            Refusal::EventNotAwaited { .. } => "event_not_awaited",
+            Refusal::Paused => "paused",
+            Refusal::NotPaused => "not_paused",
+            Refusal::NotFailed => "not_failed",
         };
-        Self::new(StatusCode::CONFLICT, code, refusal.to_string())
+        let status = match &refusal {
+            Refusal::NotEntitled { .. } | Refusal::OwnWork => StatusCode::FORBIDDEN,
+            Refusal::AmendmentTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Refusal::AlreadyFinished
+            | Refusal::NotWaiting
+            | Refusal::Superseded { .. }
+            | Refusal::GateNotOpen { .. }
+            | Refusal::AlreadyVoted { .. }
+            | Refusal::NotAmendable { .. }
+            | Refusal::NothingToAmend { .. }
+            | Refusal::NoDraft { .. }
+            | Refusal::RevisedTooOften { .. }
+            | Refusal::NotAwaited { .. }
+            | Refusal::OutcomeNotAwaited { .. }
+            | Refusal::EventNotAwaited { .. }
+            | Refusal::NotQueued
+            | Refusal::TooEarly { .. }
+            | Refusal::NotSleeping
+            | Refusal::Paused
+            | Refusal::NotPaused
+            | Refusal::NotFailed => StatusCode::CONFLICT,
+        };
+        Self::new(status, code, refusal.to_string())
     }
 }
 

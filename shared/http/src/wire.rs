@@ -58,7 +58,11 @@ pub(crate) fn sealed(sealed: &Sealed) -> Value {
 pub(crate) struct Push {
     pub(crate) sops: Vec<PushedSop>,
     #[serde(default)]
+    pub(crate) workspace: Option<String>,
+    #[serde(default)]
     pub(crate) prune: bool,
+    #[serde(default)]
+    pub(crate) draft: bool,
 }
 
 /// The two files of one SOP.
@@ -81,6 +85,10 @@ pub(crate) struct GateDecision {
     pub(crate) reason: Option<String>,
     #[serde(default)]
     pub(crate) comment: Option<String>,
+    #[serde(default)]
+    pub(crate) value: Option<Value>,
+    #[serde(default)]
+    pub(crate) guidance: Option<String>,
 }
 
 /// What a person says at a gate.
@@ -89,6 +97,23 @@ pub(crate) struct GateDecision {
 pub(crate) enum Say {
     Approve,
     Deny,
+    Amend,
+    Revise,
+}
+
+/// `POST /api/sops/{name}/publish`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Activate {
+    #[serde(default)]
+    pub(crate) digest: Option<String>,
+}
+
+/// `POST /api/runs/{run}/rerun`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct From {
+    pub(crate) from: u32,
 }
 
 /// A reason, which is required.

@@ -1,6 +1,7 @@
 //! What a queue message holds: a versioned envelope around an event, an input or an effect.
 
 use serde::{Deserialize, Serialize};
+use sop_core::Timestamp;
 use sop_core::engine::{Effect, Input};
 use sop_core::event::Event;
 use sop_core::id::{InputId, RunId};
@@ -39,13 +40,13 @@ pub enum Body {
         /// The input.
         input: Input,
     },
-    /// A timer: look at the run, whose newest entry was `seq` when the timer was set.
+    /// A timer: look at the run.
     Wake {
         /// The run.
         run: RunId,
-        /// The entry that set the timer; absent when the sweep asks, which heals what it finds.
+        /// The instant it was set for; absent when the sweep asks, which heals what it finds.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        seq: Option<u64>,
+        at: Option<Timestamp>,
     },
     /// What is to be done outside.
     Effect {

@@ -8,24 +8,30 @@ mod dispatch;
 mod error;
 mod execute;
 mod host;
+mod lineage;
 mod log;
 mod pair;
 mod people;
 mod publish;
 mod query;
+mod rerun;
 mod start;
 mod tick;
+mod values;
 
 pub use accept::{Accepted, Answer, Door, Hook, accept, hook};
 pub use advance::{Advanced, advance};
 pub use catalog::{Active, CatalogCache};
 pub use dispatch::dispatch;
 pub use error::FlowError;
-pub use execute::{Call, Perform, execute};
+pub use execute::{Call, Notice, Perform, execute};
 pub use host::Host;
 pub use log::{Detail, SopVerdict};
 pub use pair::{Paired, authenticate, issue_token, new_code, redeem};
 pub use people::{ByHand, Submitted, run_by_hand, submit};
-pub use publish::{Published, publish};
+pub use publish::{
+    Activated, Published, Push, Sources, VersionStatus, activate, archive, publish, versions,
+};
 pub use query::{RunDetail, events, inbox, journal, list_runs, run_detail};
+pub use rerun::{Rerun, rerun};
 pub use tick::{Ticked, tick};

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
 use sop_core::definition::{self, Severity, SourceFiles};
-use sop_runtime::flow::{self, Published};
+use sop_runtime::flow::{self, Published, Push};
 use sop_runtime::report::chain;
 use tokio::sync::watch;
 
@@ -51,8 +51,11 @@ pub(super) async fn once(host: &Local, folder: &Path, before: &Loaded) -> Result
         }
     }
     let files: Vec<SourceFiles> = good.values().cloned().collect();
-    match flow::publish(host, &files, true).await.context("could not publish the SOPs")? {
-        Published::Active { sops, .. } => {
+    match flow::publish(host, files[..].into(), Push::Replace, "sop dev")
+        .await
+        .context("could not publish the SOPs")?
+    {
+        Published::Active { sops, .. } | Published::Drafted { sops, .. } => {
             let names = sops.into_iter().map(|(name, _)| name.to_string()).collect();
             Ok(Loaded { names, fingerprint, good })
         }

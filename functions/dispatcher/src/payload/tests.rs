@@ -30,7 +30,7 @@ async fn world() -> World {
         toml: TOML.into(),
         markdown: Some(MARKDOWN.into()),
     };
-    flow::publish(&host, &[files], false).await.unwrap();
+    flow::publish(&host, [files][..].into(), flow::Push::Publish, "test").await.unwrap();
     Arc::new(host)
 }
 

@@ -35,7 +35,8 @@ async fn world(payload: &str) -> (World, String) {
         toml: TOML.into(),
         markdown: Some(MARKDOWN.into()),
     };
-    let published = flow::publish(&host, &[files], false).await.unwrap();
+    let published =
+        flow::publish(&host, [files][..].into(), flow::Push::Publish, "test").await.unwrap();
     assert!(matches!(published, flow::Published::Active { .. }), "{published:?}");
     let door = Door {
         source: Source::Mqtt,

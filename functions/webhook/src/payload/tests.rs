@@ -33,7 +33,8 @@ async fn world() -> (World, String) {
         toml: TOML.into(),
         markdown: Some(MARKDOWN.into()),
     };
-    let published = flow::publish(&host, &[files], false).await.unwrap();
+    let published =
+        flow::publish(&host, [files][..].into(), flow::Push::Publish, "test").await.unwrap();
     assert!(matches!(published, Published::Active { .. }), "{published:?}");
     let (token, _) = flow::issue_token(&host, "test").await.unwrap();
     (Arc::new(host), token)

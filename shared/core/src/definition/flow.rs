@@ -113,6 +113,14 @@ impl AdmissionPolicy {
         *self == Self::default()
     }
 
+    /// Whether an event that may not start its run at once makes one that waits.
+    pub fn queues(self) -> bool {
+        match self {
+            Self::Queue | Self::Parallel | Self::Hold => true,
+            Self::Coalesce | Self::Drop => false,
+        }
+    }
+
     /// Whether at most one run of the SOP is under way at a time.
     pub fn is_one_at_a_time(self) -> bool {
         match self {

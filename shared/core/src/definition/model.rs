@@ -2,7 +2,7 @@
 //!
 //! Its JSON is what `sop show --format json` prints and what the catalog stores; its digest names it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -123,7 +123,7 @@ pub struct WebhookTrigger {
 }
 
 /// One step.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Step {
     /// Its place, counted from 1.
     pub number: u32,
@@ -295,6 +295,25 @@ impl Definition {
     /// Whether its steps run as soon as those they depend on are done, instead of one after the other.
     pub fn is_graph(&self) -> bool {
         self.steps.iter().any(|step| !step.depends_on.is_empty())
+    }
+
+    /// Whether step `number` is step `on`, or depends on it, directly or by others. Of a graph.
+    pub fn depends(&self, number: u32, on: u32) -> bool {
+        let mut dependent = BTreeSet::from([on]);
+        // A step depends on steps of any number, so one pass need not do.
+        loop {
+            let more: Vec<u32> = self
+                .steps
+                .iter()
+                .filter(|step| !dependent.contains(&step.number))
+                .filter(|step| step.depends_on.iter().any(|it| dependent.contains(it)))
+                .map(|step| step.number)
+                .collect();
+            if more.is_empty() {
+                return dependent.contains(&number);
+            }
+            dependent.extend(more);
+        }
     }
 
     /// The policy of `step`'s gate: one yes of anyone who is known, unless it names another.

@@ -323,15 +323,20 @@ fn fact(
         (_, Input::Wake) => woken(sop, run, now),
         (_, Input::Report { step, verdict }) => reported(run, *step, verdict),
         (_, Input::Outcome { step, attempt, verdict }) => outcome(run, *step, *attempt, verdict),
-        (_, Input::Event { step, event, payload }) => match run.live(*step) {
-            Some(Live { stand: Stand::Event { .. }, attempt, .. }) => Ok(Fact::EventCame {
-                step: *step,
-                attempt: *attempt,
-                event: event.clone(),
-                output: payload.clone(),
-            }),
-            Some(_) | None => Err(Refusal::EventNotAwaited { step: *step }),
-        },
+        (_, Input::Event { step, event, payload }) => {
+            let before = run.past(*step).and_then(|past| past.event.as_ref());
+            match run.live(*step) {
+                Some(Live { stand: Stand::Event { .. }, attempt, .. }) if before != Some(event) => {
+                    Ok(Fact::EventCame {
+                        step: *step,
+                        attempt: *attempt,
+                        event: event.clone(),
+                        output: payload.clone(),
+                    })
+                }
+                Some(_) | None => Err(Refusal::EventNotAwaited { step: *step }),
+            }
+        }
     }
 }
 

@@ -231,3 +231,18 @@ pub fn gets(sop: &Definition, run: &Run, step: &Step) -> Gets {
         several => Gets::Each(several.iter().map(|number| (*number, value(*number))).collect()),
     }
 }
+
+/// What a completed `run` gives: what its last step gave; of a graph, what the steps gave that no other
+/// depends on.
+pub fn result_of(sop: &Definition, run: &Run) -> Gets {
+    if !sop.is_graph() {
+        return Gets::One(run.value());
+    }
+    let is_last = |step: &&Step| !sop.steps.iter().any(|it| it.depends_on.contains(&step.number));
+    let value = |step: &Step| run.past(step.number).and_then(|past| past.value.clone());
+    let last: Vec<&Step> = sop.steps.iter().filter(is_last).collect();
+    match last.as_slice() {
+        [only] => Gets::One(value(only)),
+        several => Gets::Each(several.iter().map(|step| (step.number, value(step))).collect()),
+    }
+}

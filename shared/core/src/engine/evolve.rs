@@ -27,7 +27,7 @@ pub(super) struct Move<'m, 'a> {
 }
 
 /// The run that `identity` names, before it has begun.
-pub(super) fn unborn(sop: &Definition, identity: Identity) -> Run {
+pub fn unborn(sop: &Definition, identity: Identity) -> Run {
     let deadline = sop.timeout_secs.map(|secs| timing::after(identity.started_at, secs));
     let step = identity.origin.as_ref().map_or(1, |Origin { from, .. }| *from);
     let since = identity.started_at;
@@ -60,9 +60,16 @@ impl Move<'_, '_> {
             Fact::Denied { gate, reason } => self.denied(*gate, reason),
             Fact::Refused { .. } => self.run.refusals += 1,
             Fact::GateTimedOut { gate, action } => self.gate_timed_out(*gate, *action),
-            Fact::StepCompleted { step, output, .. } | Fact::EventCame { step, output, .. } => {
+            Fact::StepCompleted { step, output, .. } => {
                 self.note_worker(*step);
                 self.completed(*step, output.is_some());
+            }
+            Fact::EventCame { step, event, output, .. } => {
+                self.end_step(*step, How::Done, output.is_some());
+                if let Some(past) = self.run.past.last_mut() {
+                    past.event = Some(event.clone());
+                }
+                self.go_on();
             }
             Fact::StepFailed { step, reason, .. } => self.failed(*step, reason),
             Fact::OutcomeUnknown { step, .. } => self.stand(*step, Stand::Unknown),
@@ -351,6 +358,7 @@ impl Move<'_, '_> {
             visits: live.visits,
             tries: live.attempt,
             revisions: live.revisions,
+            event: None,
         });
     }
 
@@ -374,7 +382,7 @@ impl Move<'_, '_> {
             let value = self.handed_on();
             let how = How::Stopped;
             let Live { step, visits, attempt: tries, revisions, .. } = live;
-            self.note(Past { step, how, value, visits, tries, revisions });
+            self.note(Past { step, how, value, visits, tries, revisions, event: None });
         }
         self.run.phase = Phase::Finished { step, end, at: self.at };
     }

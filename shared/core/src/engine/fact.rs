@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::definition::OnTimeout;
+use crate::engine::decide::Refusal;
 use crate::engine::state::{Past, Stored};
 use crate::id::{Digest, EventId};
 use crate::template::SecretAt;
@@ -80,7 +81,7 @@ pub enum Fact {
         /// The gate's revision.
         gate: u32,
         /// Why not.
-        reason: String,
+        refusal: Refusal,
     },
     /// Nobody decided in time.
     GateTimedOut {

@@ -153,6 +153,9 @@ pub struct Past {
     /// Times that an approver sent its result back.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub revisions: u32,
+    /// The event that it waited for: one event ends one wait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<EventId>,
 }
 
 /// A step under way.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::trie::Trie;
-use super::{Listed, Snapshot, peripheral_subject};
+use super::{Listed, Snapshot, Wait, peripheral_subject};
 use crate::condition::{Condition, Payload};
 use crate::cron::CronExpr;
 use crate::definition::{Auth, Trigger, WebhookTrigger};
@@ -22,6 +22,9 @@ pub struct Index {
     peripherals: HashMap<Box<str>, Vec<Slot>>,
     topics: Trie,
     manual: Vec<Slot>,
+    /// What runs of the SOPs wait for, arranged like triggers: SOP and trigger of a slot here are those of
+    /// `sops` and of its `waits`.
+    waits: Option<Box<Index>>,
 }
 
 /// One trigger: positions of its SOP in the index and of itself in the SOP.
@@ -75,7 +78,8 @@ impl Index {
         sops.sort_by(|a, b| a.name.cmp(&b.name));
         sops.dedup_by(|later, first| later.name == first.name);
         let mut index = Self { sops, ..Self::default() };
-        let Self { sops, webhooks, crons, peripherals, topics, manual } = &mut index;
+        index.waits = Self::waiting(&index.sops);
+        let Self { sops, webhooks, crons, peripherals, topics, manual, waits: _ } = &mut index;
         for (at, sop) in sops.iter().enumerate() {
             for (number, trigger) in sop.triggers.iter().enumerate() {
                 let slot = Slot { sop: position(at), trigger: position(number) };
@@ -99,14 +103,46 @@ impl Index {
         index
     }
 
-    /// The SOPs, sorted by name.
+    /// The index of what runs of `sops` wait for; none when they wait for nothing.
+    fn waiting(sops: &[Listed]) -> Option<Box<Self>> {
+        if sops.iter().all(|sop| sop.waits.is_empty()) {
+            return None;
+        }
+        let waiting = sops.iter().map(|sop| Listed {
+            triggers: sop.waits.iter().map(|wait| wait.on.clone()).collect(),
+            waits: Vec::new(),
+            ..sop.clone()
+        });
+        Some(Box::new(Self::build(waiting)))
+    }
+
+    /// What runs may wait for that the event is, each with its SOP.
+    pub fn awaited(&self, event: &Event, payload: &Payload<'_>) -> Vec<(&Listed, &Wait)> {
+        let Some(waits) = &self.waits else { return Vec::new() };
+        let mut found = Vec::new();
+        for slot in waits.candidates(event) {
+            let sop = &self.sops[slot.sop as usize];
+            let wait = &sop.waits[slot.trigger as usize];
+            if condition(&wait.on).is_none_or(|condition| condition.holds(payload)) {
+                found.push((sop, wait));
+            }
+        }
+        found
+    }
+
+    /// The SOPs, sorted by name, those that are archived and still waited for among them.
     pub fn sops(&self) -> &[Listed] {
         &self.sops
     }
 
-    /// The SOP named `name`.
+    /// The active SOP named `name`.
     pub fn find(&self, name: &SopName) -> Option<&Listed> {
-        self.position(name).map(|at| &self.sops[at])
+        self.position(name).map(|at| &self.sops[at]).filter(|sop| !sop.archived)
+    }
+
+    /// The SOPs that are active, sorted by name.
+    pub fn active(&self) -> impl Iterator<Item = &Listed> {
+        self.sops.iter().filter(|sop| !sop.archived)
     }
 
     pub(super) fn position(&self, name: &SopName) -> Option<usize> {
@@ -172,7 +208,12 @@ impl Index {
     ///
     /// A path is public only when every trigger that has it, for whatever method, says so.
     pub fn webhook_route(&self, path: &str, method: &str) -> WebhookRoute {
-        let Some(slots) = self.webhooks.get(path) else { return WebhookRoute::Unknown };
+        let Some(slots) = self.webhooks.get(path) else {
+            return match &self.waits {
+                Some(waits) => waits.webhook_route(path, method),
+                None => WebhookRoute::Unknown,
+            };
+        };
         let webhooks: Vec<&WebhookTrigger> =
             slots.iter().filter_map(|slot| self.webhook(*slot)).collect();
         let takes =
@@ -224,7 +265,9 @@ impl Index {
     /// The topic filters of all SOPs, sorted, each once: what a broker is to be asked for.
     pub fn topic_filters(&self) -> BTreeSet<&TopicFilter> {
         let triggers = self.sops.iter().flat_map(|sop| &sop.triggers);
+        let waits = self.sops.iter().flat_map(|sop| sop.waits.iter().map(|wait| &wait.on));
         triggers
+            .chain(waits)
             .filter_map(|trigger| match trigger {
                 Trigger::Mqtt { topic, .. } => Some(topic),
                 Trigger::Manual

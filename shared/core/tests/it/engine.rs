@@ -1,6 +1,8 @@
 //! How runs move: every pair of state and input, every gate, every admission; and whole runs.
 
-use sop_core::definition::{Definition, ExecutionMode, Priority, Step, StepKind};
+use std::collections::BTreeMap;
+
+use sop_core::definition::{AdmissionPolicy, Definition, ExecutionMode, Priority, Step, StepKind};
 use sop_core::engine::{Cause, Identity, Input, Refusal, Run, State, Transition, decide, start};
 use sop_core::event::Source;
 use sop_core::id::{Digest, EventId, InputId, RunId, SopName, Tenant};
@@ -28,7 +30,7 @@ fn step(number: u32, kind: StepKind, capability: Option<&str>) -> Step {
         requires_confirmation: false,
         capability: capability.map(str::to_owned),
         with: (capability == Some("wait")).then(|| serde_json::json!({ "seconds": 10 })),
-        mode: None,
+        ..Step::default()
     }
 }
 
@@ -63,8 +65,15 @@ fn definition(letters: &str) -> Definition {
         timezone: "UTC".into(),
         owner: None,
         workstream: None,
+        admission_policy: AdmissionPolicy::Queue,
+        max_pending_approvals: None,
+        delegation: None,
+        input: None,
+        timeout_secs: None,
         triggers: Vec::new(),
         steps: steps(letters),
+        policies: BTreeMap::new(),
+        max_concurrent_total: None,
     }
 }
 

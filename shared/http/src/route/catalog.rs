@@ -10,7 +10,7 @@ use sop_core::definition::SourceFiles;
 use sop_core::ingress;
 use sop_core::limits::PAYLOAD_BYTES_MAX;
 use sop_core::matching::describe;
-use sop_runtime::flow::{self, ByHand, FlowError, Published};
+use sop_runtime::flow::{self, ByHand, FlowError, Published, Sources};
 use sop_runtime::port::{Clock, Queue, Store};
 
 use crate::auth::caller;
@@ -36,8 +36,7 @@ where
     };
     let sops: Vec<Value> = active
         .index
-        .sops()
-        .iter()
+        .active()
         .map(|sop| {
             json!({
                 "name": sop.name,
@@ -96,7 +95,13 @@ where
         .into_iter()
         .map(|sop| SourceFiles { directory: sop.directory, toml: sop.toml, markdown: sop.markdown })
         .collect();
-    match flow::publish(&host, &files, push.prune).await? {
+    let sources = Sources { files: &files, workspace: push.workspace.as_deref() };
+    let what = match (push.draft, push.prune) {
+        (true, _) => flow::Push::Draft,
+        (false, true) => flow::Push::Replace,
+        (false, false) => flow::Push::Publish,
+    };
+    match flow::publish(&host, sources, what, &caller.subject).await? {
         Published::Active { version, sops, diagnostics } => {
             tracing::info!(by = %caller.subject, version, sops = sops.len(), "published");
             let sops: Vec<Value> = sops
@@ -104,6 +109,14 @@ where
                 .map(|(name, digest)| json!({ "name": name, "digest": digest }))
                 .collect();
             Ok(Json(json!({ "version": version, "sops": sops, "diagnostics": diagnostics })))
+        }
+        Published::Drafted { sops, diagnostics } => {
+            tracing::info!(by = %caller.subject, sops = sops.len(), "drafted");
+            let sops: Vec<Value> = sops
+                .into_iter()
+                .map(|(name, digest)| json!({ "name": name, "digest": digest }))
+                .collect();
+            Ok(Json(json!({ "sops": sops, "diagnostics": diagnostics })))
         }
         Published::Invalid { diagnostics } => Err(Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -129,8 +142,14 @@ where
     let name = sop_name(&segments(name)?)?;
     let data = ingress::webhook_body(&read(body, PAYLOAD_BYTES_MAX).await?)?;
     let key = key(&headers)?;
-    match flow::run_by_hand(&host, &name, &caller.subject, data, key).await? {
-        ByHand::NoSop => Err(no_sop(name.as_str())),
+    let done = flow::run_by_hand(&host, &name, &caller.subject, data, key).await?;
+    started(done, name.as_str())
+}
+
+/// The answer to a start by hand of what is called `name`.
+pub(super) fn started(done: ByHand, name: &str) -> Result<Response, Problem> {
+    match done {
+        ByHand::NoSop => Err(no_sop(name)),
         ByHand::KeyReused => Err(Problem::key_reused()),
         ByHand::Started { run, reason } => Ok((
             StatusCode::ACCEPTED,

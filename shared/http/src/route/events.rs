@@ -101,7 +101,7 @@ fn check_subject(asked: &Emit) -> Result<(), Problem> {
         }
         Source::Webhook => is_hook_path(&asked.subject),
         Source::Cron => CronExpr::parse(&asked.subject).is_ok(),
-        Source::Manual => false,
+        Source::Manual | Source::Sop => false,
     };
     if fits {
         return Ok(());
@@ -110,7 +110,9 @@ fn check_subject(asked: &Emit) -> Result<(), Problem> {
         StatusCode::BAD_REQUEST,
         "bad_subject",
         match asked.source {
-            Source::Manual => "a manual start goes to `POST /api/sops/{name}/run`".to_owned(),
+            Source::Manual | Source::Sop => {
+                "a manual start goes to `POST /api/sops/{name}/run`".to_owned()
+            }
             Source::Mqtt | Source::Peripheral | Source::Webhook | Source::Cron => {
                 format!("`{}` is no subject of a {} event", asked.subject, asked.source)
             }

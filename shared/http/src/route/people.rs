@@ -3,23 +3,111 @@
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use serde_json::{Value, json as object};
 use sop_core::engine::{Decision, Input, Stored, Verdict};
-use sop_core::id::RunId;
+use sop_core::id::{Digest, RunId};
 use sop_core::ingress::Rejected;
 use sop_core::limits::PAYLOAD_BYTES_MAX;
-use sop_runtime::flow::{self, Host, Submitted};
-use sop_runtime::port::{Clock, Queue, Store};
+use sop_runtime::flow::{self, Host, Rerun, Submitted};
+use sop_runtime::port::{Clock, Queue, Store, random};
 
 use crate::auth::caller;
 use crate::problem::Problem;
-use crate::request::{Segments, input_id, json, read, reason, run_id, segments, step_number};
+use crate::request::{Segments, input_id, json, key, read, reason, run_id, segments, step_number};
 use crate::route::Shared;
-use crate::wire::{GateDecision, Output, Reason, Say};
+use crate::route::catalog::started;
+use crate::wire::{From, GateDecision, Output, Reason, Say};
 
 /// Bytes of a decision or a reason.
 const WORDS_BYTES_MAX: usize = 16 * 1_024;
+
+/// Bytes of a decision: an amendment may be as long as what it amends.
+const DECISION_BYTES_MAX: usize = PAYLOAD_BYTES_MAX + WORDS_BYTES_MAX;
+
+/// Stops a run for a while.
+pub(crate) async fn pause<S, Q, C>(
+    State(host): Shared<S, Q, C>,
+    headers: HeaderMap,
+    run: Segments<String>,
+) -> Result<Json<Value>, Problem>
+where
+    S: Store + 'static,
+    Q: Queue + 'static,
+    C: Clock + 'static,
+{
+    order(&host, &headers, run, Input::Pause).await
+}
+
+/// Lets a paused run go on.
+pub(crate) async fn resume<S, Q, C>(
+    State(host): Shared<S, Q, C>,
+    headers: HeaderMap,
+    run: Segments<String>,
+) -> Result<Json<Value>, Problem>
+where
+    S: Store + 'static,
+    Q: Queue + 'static,
+    C: Clock + 'static,
+{
+    order(&host, &headers, run, Input::Resume).await
+}
+
+/// Has the step that a run failed at done again.
+pub(crate) async fn retry<S, Q, C>(
+    State(host): Shared<S, Q, C>,
+    headers: HeaderMap,
+    run: Segments<String>,
+) -> Result<Json<Value>, Problem>
+where
+    S: Store + 'static,
+    Q: Queue + 'static,
+    C: Clock + 'static,
+{
+    order(&host, &headers, run, Input::Retry).await
+}
+
+/// Takes a run up again from one of its steps, as a new run.
+pub(crate) async fn rerun<S, Q, C>(
+    State(host): Shared<S, Q, C>,
+    headers: HeaderMap,
+    run: Segments<String>,
+    body: Body,
+) -> Result<Response, Problem>
+where
+    S: Store + 'static,
+    Q: Queue + 'static,
+    C: Clock + 'static,
+{
+    let caller = caller(&host, &headers).await?;
+    let run = run_id(&segments(run)?)?;
+    let given: From = json(&read(body, WORDS_BYTES_MAX).await?)?;
+    let key = match key(&headers)? {
+        Some(key) => key.to_owned(),
+        None => Digest::of(&random::<32>()).to_string(),
+    };
+    match flow::rerun(&host, &run, given.from, &caller.subject, &key).await? {
+        Rerun::Refused { reason } => Err(Problem::new(StatusCode::CONFLICT, "not_rerun", reason)),
+        Rerun::ByHand(done) => started(done, run.as_str()),
+    }
+}
+
+async fn order<S, Q, C>(
+    host: &Host<S, Q, C>,
+    headers: &HeaderMap,
+    run: Segments<String>,
+    input: Input,
+) -> Result<Json<Value>, Problem>
+where
+    S: Store,
+    Q: Queue,
+    C: Clock,
+{
+    let caller = caller(host, headers).await?;
+    let run = run_id(&segments(run)?)?;
+    apply(host, headers, &run, &caller.subject, input, None).await
+}
 
 pub(crate) async fn decide<S, Q, C>(
     State(host): Shared<S, Q, C>,
@@ -34,10 +122,12 @@ where
 {
     let caller = caller(&host, &headers).await?;
     let run = run_id(&segments(run)?)?;
-    let asked: GateDecision = json(&read(body, WORDS_BYTES_MAX).await?)?;
+    let asked: GateDecision = json(&read(body, DECISION_BYTES_MAX).await?)?;
     let decision = match asked.decision {
         Say::Approve => Decision::Approve { comment: asked.comment },
         Say::Deny => Decision::Deny { reason: reason(asked.reason.unwrap_or_default())? },
+        Say::Amend => Decision::Amend { value: asked.value.unwrap_or_default() },
+        Say::Revise => Decision::Revise { guidance: reason(asked.guidance.unwrap_or_default())? },
     };
     let input = Input::Decide { gate: asked.revision, decision };
     apply(&host, &headers, &run, &caller.subject, input, None).await

@@ -1,5 +1,7 @@
 //! Doors: what arrived becomes an event on the queue. Nothing is answered before it is durable.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use sop_core::condition::Payload;
 use sop_core::definition::Auth;
@@ -63,6 +65,7 @@ where
         catalog: None,
         method: None,
         actor: door.actor,
+        lineage: None,
     };
     enqueue(host, &event, 0).await?;
     Ok(event)
@@ -196,12 +199,15 @@ where
     }
     let event = event(host, &hook, &active, path, data, actor);
     let payload = Payload::new(&event.data);
-    let matches = active.index.matches(&event, &payload);
-    if matches.is_empty() {
+    let starts = active.index.matches(&event, &payload);
+    let starts = starts.iter().map(|found| &active.index.sops()[found.sop]);
+    let awaited = active.index.awaited(&event, &payload);
+    let names = starts.chain(awaited.iter().map(|(sop, _)| *sop)).map(|sop| sop.name.to_string());
+    let matched_sops: BTreeSet<String> = names.collect();
+    if matched_sops.is_empty() {
         return no_match(host, &active, &event, &payload).await;
     }
-    let matched_sops =
-        matches.iter().map(|found| active.index.sops()[found.sop].name.to_string()).collect();
+    let matched_sops = matched_sops.into_iter().collect();
     drop(payload);
     let accepted =
         Accepted { event_id: event.id.clone(), matched_sops, path: event.subject.clone() };
@@ -234,6 +240,7 @@ fn event<S, Q, C: Clock>(
         method: Some(hook.method.to_owned()),
         actor,
         trace: Some(trace),
+        lineage: None,
     }
 }
 

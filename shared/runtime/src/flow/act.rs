@@ -4,17 +4,28 @@
 //! INVARIANT: the head is written last, so a head made from an entry proves that what the entry asks for
 //! was sent. An input that comes again is told by it from one whose process died, and repeats nothing.
 
+use std::cmp::Reverse;
+
 use futures_util::future::try_join;
 use sop_core::Timestamp;
 use sop_core::definition::Definition;
-use sop_core::engine::{Effect, Head, Input, Run, State, Transition, outstanding};
-use sop_core::id::{RunId, SopName, Tenant};
+use sop_core::engine::{
+    Counters, Effect, Head, Input, Run, SlotChange, Stand, Transition, newly_outstanding,
+    outstanding,
+};
+use sop_core::id::{Digest, InputId, RunId, SopName, Tenant};
 use sop_core::journal::Entry;
-use sop_core::limits::DELAY_SECS_MAX;
+use sop_core::limits::{DELAY_SECS_MAX, WAIT_MS_MAX};
+use sop_core::matching::Listed;
 
 use crate::envelope::Body;
 use crate::flow::{FlowError, Host};
-use crate::port::{Clock, Heads, Journal, Message, Queue, QueueName, random};
+use crate::port::{
+    Blobs, Catalog, Clock, Heads, Journal, Message, Queue, QueueName, Waiting, Waits, random,
+};
+
+/// Who cancels a run whose parent no longer waits for it.
+pub(super) const PARENT: &str = "parent";
 
 /// What is acted on.
 #[derive(Debug)]
@@ -31,11 +42,53 @@ pub(super) enum Moved<'a> {
         /// The entry.
         entry: &'a Entry,
     },
-    /// An entry whose timer came before its time: it is set again.
+    /// An entry one of whose timers came before its time: it is set again.
     Early {
         /// The entry.
         entry: &'a Entry,
+        /// What it is set for.
+        at: Timestamp,
     },
+}
+
+/// Stores what the entry of `transition` names, before it is appended.
+pub(super) async fn prepare<S, Q, C>(
+    host: &Host<S, Q, C>,
+    before: Option<&Run>,
+    transition: &Transition,
+) -> Result<(), FlowError>
+where
+    S: Blobs + Waits,
+{
+    for blob in &transition.blobs {
+        host.store.put_blob(&blob.digest, &blob.text).await?;
+    }
+    // Before the append: no event that comes after it may be missed.
+    let after = &transition.entry.after;
+    for (key, step, until) in awaited(after) {
+        let is_known = before.is_some_and(|run| awaited(run).any(|it| (it.0, it.1) == (key, step)));
+        if !is_known {
+            let until = until.unwrap_or(transition.entry.at.plus_millis(WAIT_MS_MAX));
+            let waiting = Waiting { run: after.identity.id.clone(), step };
+            host.store.subscribe(&key, &waiting, until).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The events that steps of `run` wait for: key, step, and until when.
+fn awaited(run: &Run) -> impl Iterator<Item = (Digest, u32, Option<Timestamp>)> {
+    run.live.iter().filter_map(|live| match &live.stand {
+        Stand::Event { key, until } => Some((*key, live.step, *until)),
+        Stand::Slot
+        | Stand::Approval(_)
+        | Stand::Person { .. }
+        | Stand::Performer { .. }
+        | Stand::Timer { .. }
+        | Stand::Retry { .. }
+        | Stand::Child { .. }
+        | Stand::Unknown => None,
+    })
 }
 
 /// Sends what is outstanding, and projects the head if it changed.
@@ -45,51 +98,119 @@ pub(super) async fn act<S, Q, C>(
     moved: Moved<'_>,
 ) -> Result<(), FlowError>
 where
-    S: Journal + Heads,
+    S: Journal + Heads + Waits + Catalog,
     Q: Queue,
     C: Clock,
 {
-    let entry = match &moved {
-        Moved::New { transition, .. } => &transition.entry,
-        Moved::Before { entry } | Moved::Early { entry } => entry,
-    };
-    let head = Head::of(&entry.after, entry.seq, entry.at);
-    let (out, look_at_queue) = match &moved {
-        Moved::New { before, transition } => {
-            let changed =
-                before.is_none_or(|(run, seq)| head.differs(&Head::of(run, seq, entry.at)));
-            let freed = transition.slot.as_ref().is_some_and(|slot| slot.active < 0);
-            let queues = matches!(entry.after.state, State::Queued { .. });
-            (Out { send: true, project: changed }, freed || queues)
-        }
-        Moved::Before { .. } => {
-            let left_undone = is_behind(host, entry).await?;
-            (Out { send: left_undone, project: left_undone }, true)
-        }
-        Moved::Early { .. } => (Out { send: true, project: false }, false),
-    };
-    let (effects, wakes, admit) = messages(host, sop, entry);
-    if out.send {
-        let send_effects = send(host, QueueName::Effects, &effects);
-        let send_wakes = send(host, QueueName::Events, &wakes);
-        try_join(send_effects, send_wakes).await?;
+    let plan = plan(host, sop, &moved).await?;
+    let (effects, events) = messages(host, plan.effects);
+    let send_effects = send(host, QueueName::Effects, &effects);
+    let send_events = send(host, QueueName::Events, &events);
+    try_join(send_effects, send_events).await?;
+    if let Some(head) = &plan.project {
+        host.store.project(head).await?;
     }
-    if out.project {
-        host.store.project(&head).await?;
+    if let Moved::New { before: Some((before, _)), transition } = &moved {
+        forget(host, before, &transition.entry.after).await?;
     }
-    match admit {
+    if plan.look_at_queue {
         // After the head: a run that queues must be found in the queue.
-        Some((tenant, sop_name)) if look_at_queue => {
-            admit_next(host, (&tenant, &sop_name), sop.max_concurrent, None).await
+        let tenant = match &moved {
+            Moved::New { transition, .. } => &transition.entry.after.identity.tenant,
+            Moved::Before { entry } | Moved::Early { entry, .. } => &entry.after.identity.tenant,
+        };
+        admit_next(host, sop, tenant, None).await?;
+    }
+    Ok(())
+}
+
+/// What has to be done about a move.
+struct Plan {
+    effects: Vec<Effect>,
+    project: Option<Head>,
+    look_at_queue: bool,
+}
+
+async fn plan<S: Heads, Q, C>(
+    host: &Host<S, Q, C>,
+    sop: &Definition,
+    moved: &Moved<'_>,
+) -> Result<Plan, FlowError> {
+    match moved {
+        Moved::New { before, transition } => plan_new(host, sop, *before, transition).await,
+        Moved::Before { entry } => {
+            let left_undone = is_behind(host, entry).await?;
+            let head = Head::of(sop, &entry.after, entry.seq, entry.at);
+            let mut effects = outstanding(sop, &entry.after);
+            let look_at_queue = asks_next(&effects);
+            if !left_undone {
+                effects.clear();
+            }
+            Ok(Plan { effects, project: left_undone.then_some(head), look_at_queue })
         }
-        Some(_) | None => Ok(()),
+        Moved::Early { entry, at } => {
+            let wake = Effect::Wake { run: entry.after.identity.id.clone(), at: *at };
+            Ok(Plan { effects: vec![wake], project: None, look_at_queue: false })
+        }
     }
 }
 
-/// What has to go out.
-struct Out {
-    send: bool,
-    project: bool,
+async fn plan_new<S: Heads, Q, C>(
+    host: &Host<S, Q, C>,
+    sop: &Definition,
+    before: Option<(&Run, u64)>,
+    transition: &Transition,
+) -> Result<Plan, FlowError> {
+    let entry = &transition.entry;
+    let head = Head::of(sop, &entry.after, entry.seq, entry.at);
+    let all = outstanding(sop, &entry.after);
+    let mut effects = newly_outstanding(sop, before.map(|(run, _)| run), &entry.after);
+    let mut changed =
+        before.is_none_or(|(run, seq)| head.differs(&Head::of(sop, run, seq, entry.at)));
+    let goes_on = all.iter().any(|effect| is_work(effect) && !effects.contains(effect));
+    if let Some((run, seq)) = before.filter(|_| goes_on) {
+        // What is under way besides was asked for by an earlier entry. Should whoever appended that have
+        // died before it asked, it is asked for now.
+        let projected = host.store.head(&run.identity.id).await?;
+        if projected.is_none_or(|head| head.seq < seq) {
+            effects.clone_from(&all);
+        }
+        changed = true;
+    }
+    let frees = transition.slot.as_ref().is_some_and(SlotChange::frees);
+    let look_at_queue = asks_next(&all) && (frees || head.queue.is_some());
+    Ok(Plan { effects, project: changed.then_some(head), look_at_queue })
+}
+
+fn asks_next(effects: &[Effect]) -> bool {
+    effects.iter().any(|effect| matches!(effect, Effect::AdmitNext { .. }))
+}
+
+/// Whether nobody but the one it is asked of will do it: timers and queues are swept.
+fn is_work(effect: &Effect) -> bool {
+    match effect {
+        Effect::Perform { .. }
+        | Effect::StartChild { .. }
+        | Effect::TellParent { .. }
+        | Effect::CancelChild { .. }
+        | Effect::Notify { .. } => true,
+        Effect::Wake { .. } | Effect::AdmitNext { .. } => false,
+    }
+}
+
+/// Forgets what `before` waited for and `after` does not.
+async fn forget<S: Waits, Q, C>(
+    host: &Host<S, Q, C>,
+    before: &Run,
+    after: &Run,
+) -> Result<(), FlowError> {
+    for (key, step, _) in awaited(before) {
+        if !awaited(after).any(|it| (it.0, it.1) == (key, step)) {
+            let waiting = Waiting { run: after.identity.id.clone(), step };
+            host.store.unsubscribe(&key, &waiting).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether the head of `entry`'s run is older than `entry`: whoever appended it died before acting on
@@ -109,31 +230,47 @@ pub(super) async fn look_again<S: Heads, Q: Queue, C>(
 ) -> Result<(), FlowError> {
     if is_behind(host, entry).await? {
         let run = entry.after.identity.id.clone();
-        let wake = Body::Wake { run, seq: None }.into_message(HANDS_OFF_SECS);
+        let wake = Body::Wake { run, at: None }.into_message(HANDS_OFF_SECS);
         send(host, QueueName::Events, &[wake]).await?;
     }
     Ok(())
 }
 
-type Messages = (Vec<Message>, Vec<Message>, Option<(Tenant, SopName)>);
-
-fn messages<S, Q, C: Clock>(host: &Host<S, Q, C>, sop: &Definition, entry: &Entry) -> Messages {
-    let mut effects = Vec::new();
-    let mut wakes = Vec::new();
-    let mut admit = None;
-    for effect in outstanding(sop, &entry.after) {
+/// The messages for `effects`: for whoever works outside, and for the dispatcher.
+fn messages<S, Q, C: Clock>(
+    host: &Host<S, Q, C>,
+    effects: Vec<Effect>,
+) -> (Vec<Message>, Vec<Message>) {
+    let (mut work, mut events) = (Vec::new(), Vec::new());
+    for effect in effects {
         match effect {
-            Effect::Perform { .. } => effects.push(Body::Effect { effect }.into_message(0)),
+            Effect::Perform { .. }
+            | Effect::StartChild { .. }
+            | Effect::TellParent { .. }
+            | Effect::Notify { .. } => work.push(Body::Effect { effect }.into_message(0)),
+            Effect::CancelChild { run, parent } => events.push(cancel_child(run, &parent)),
             Effect::Wake { run, at } => {
                 // What is further away is the sweep's.
                 if let Some(delay_secs) = delay_secs(host.now(), at) {
-                    wakes.push(Body::Wake { run, seq: Some(entry.seq) }.into_message(delay_secs));
+                    events.push(Body::Wake { run, at: Some(at) }.into_message(delay_secs));
                 }
             }
-            Effect::AdmitNext { tenant, sop } => admit = Some((tenant, sop)),
+            Effect::AdmitNext { .. } => {}
         }
     }
-    (effects, wakes, admit)
+    (work, events)
+}
+
+fn cancel_child(run: RunId, parent: &RunId) -> Message {
+    let (id, input) = orphaned(parent);
+    Body::Input { run, id, by: PARENT.to_owned(), input }.into_message(0)
+}
+
+/// What stops a run that `parent` no longer waits for.
+pub(super) fn orphaned(parent: &RunId) -> (InputId, Input) {
+    let reason = format!("run {parent}, which it worked for, no longer waits for it");
+    let id = InputId::parse(&format!("orphaned-by-{parent}")).expect("visible ASCII");
+    (id, Input::Cancel { reason })
 }
 
 /// Whole seconds from `now` until `at` has come, or `None` when no message can be delayed that long.
@@ -156,7 +293,11 @@ async fn send<S, Q: Queue, C>(
 /// Runs that are looked at for one ask, and runs that the sweep asks at once.
 const CANDIDATES: usize = 16;
 
-/// Asks one of the runs that have waited longest for a slot of `sop` to try for one, if one is free.
+/// SOPs whose queues are looked at for one ask, where the whole workspace is limited.
+const QUEUES: usize = 64;
+
+/// Asks one of the runs that have waited longest for a slot of `sop` to try for one, if one is free. Where
+/// the whole workspace is limited, the runs of other SOPs have a claim to it too, by their priority.
 ///
 /// One slot given back is one ask, and an ask that finds its run gone passes itself on (`not` names that
 /// run), so there are never more asks on their way than slots were given back. Among as many runs as
@@ -166,29 +307,93 @@ const CANDIDATES: usize = 16;
 /// its effects.
 pub(super) async fn admit_next<S, Q, C>(
     host: &Host<S, Q, C>,
-    identity: (&Tenant, &SopName),
-    max: Option<u32>,
+    sop: &Definition,
+    tenant: &Tenant,
     not: Option<&RunId>,
 ) -> Result<(), FlowError>
 where
-    S: Journal + Heads,
+    S: Journal + Heads + Catalog,
     Q: Queue,
     C: Clock,
 {
-    let (tenant, sop) = identity;
-    let counters = host.store.counters(tenant, sop).await?;
-    let free = max.unwrap_or(u32::MAX).saturating_sub(counters.active) as usize;
-    if counters.waiting == 0 || free == 0 {
+    let own = Limits::from(&Listed::from(sop));
+    let Some(total_max) = sop.max_concurrent_total else {
+        return ask_one(host, (tenant, &sop.name), own, not).await.map(drop);
+    };
+    if host.store.total(tenant).await? >= total_max {
         return Ok(());
     }
-    let mut runs = host.store.queued(tenant, sop, free.min(CANDIDATES) + 1).await?;
+    let active = host.active().await?;
+    let mut queues = host.store.congested(tenant, QUEUES).await?;
+    if !queues.contains(&sop.name) {
+        queues.push(sop.name.clone());
+    }
+    let listed = |name: &SopName| active.index.find(name);
+    queues.sort_by_key(|name| Reverse(listed(name).map(|listed| listed.priority)));
+    for name in &queues {
+        let limits = listed(name).map_or(own, Limits::from);
+        if ask_one(host, (tenant, name), limits, not).await? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// What bounds the runs of one SOP.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    active_max: Option<u32>,
+    pending_max: Option<u32>,
+    one_at_a_time: bool,
+}
+
+impl From<&Listed> for Limits {
+    fn from(listed: &Listed) -> Self {
+        Self {
+            active_max: listed.max_concurrent,
+            pending_max: listed.max_pending_approvals,
+            one_at_a_time: listed.admission_policy.is_one_at_a_time(),
+        }
+    }
+}
+
+impl Limits {
+    /// Runs that may begin now.
+    fn free(self, counters: &Counters) -> u32 {
+        let left =
+            |max: Option<u32>, count: u32| max.map_or(u32::MAX, |max| max.saturating_sub(count));
+        let open_max = self.one_at_a_time.then_some(1);
+        left(self.active_max, counters.active)
+            .min(left(self.pending_max, counters.pending))
+            .min(left(open_max, counters.open))
+    }
+}
+
+/// Asks one run of the SOP's queue, if it may begin; whether there was one.
+async fn ask_one<S, Q, C>(
+    host: &Host<S, Q, C>,
+    (tenant, sop): (&Tenant, &SopName),
+    limits: Limits,
+    not: Option<&RunId>,
+) -> Result<bool, FlowError>
+where
+    S: Journal + Heads,
+    Q: Queue,
+{
+    let counters = host.store.counters(tenant, sop).await?;
+    let free = usize::try_from(limits.free(&counters)).unwrap_or(CANDIDATES).min(CANDIDATES);
+    if counters.waiting == 0 || free == 0 {
+        return Ok(false);
+    }
+    let mut runs = host.store.queued(tenant, sop, free + 1).await?;
     runs.retain(|run| Some(run) != not);
-    runs.truncate(free.min(CANDIDATES));
+    runs.truncate(free);
     if runs.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     let any = usize::from_be_bytes(random()) % runs.len();
-    send(host, QueueName::Events, &[ask(runs.swap_remove(any))]).await
+    send(host, QueueName::Events, &[ask(runs.swap_remove(any))]).await?;
+    Ok(true)
 }
 
 /// Asks as many of the runs that have waited longest for a slot of `sop` as one tick may: the sweep's

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use sop_core::Timestamp;
 use sop_core::definition::Definition;
-use sop_core::engine::{self, Cause, Input, Refusal, Run, Transition};
+use sop_core::engine::{self, Cause, Decided, Given, Input, Refusal, Run, Stored, Values, Verdict};
 use sop_core::id::{Digest, InputId, RunId};
 use sop_core::journal::{Entry, Sealed};
 
-use crate::flow::act::{Moved, act, admit_next, look_again};
+use crate::flow::act::{Moved, act, admit_next, look_again, prepare};
+use crate::flow::values;
 use crate::flow::{FlowError, Host};
-use crate::port::{Append, Catalog, Clock, Heads, Journal, Queue};
+use crate::port::{Append, Blobs, Catalog, Clock, Heads, Journal, Queue, Waits};
 
 /// What became of an input.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,7 +41,7 @@ pub async fn advance<S, Q, C>(
     input: &Input,
 ) -> Result<Advanced, FlowError>
 where
-    S: Journal + Heads + Catalog,
+    S: Journal + Blobs + Heads + Waits + Catalog,
     Q: Queue,
     C: Clock,
 {
@@ -54,10 +56,7 @@ where
                 // The run is in the queue by a head that is behind, or two that gave their slots back at
                 // once both asked it: then the other slot is free, and the ask is passed on.
                 look_again(host, &at.entry).await?;
-                let identity = &at.run().identity;
-                let max = at.sop.max_concurrent;
-                let of = (&identity.tenant, &identity.sop);
-                admit_next(host, of, max, Some(run)).await?;
+                admit_next(host, &at.sop, &at.run().identity.tenant, Some(run)).await?;
             }
             return Ok(done);
         }
@@ -99,20 +98,26 @@ async fn once<S, Q, C>(
     input: &Input,
 ) -> Result<Option<Advanced>, FlowError>
 where
-    S: Journal + Heads + Catalog,
+    S: Journal + Blobs + Heads + Waits + Catalog,
     Q: Queue,
     C: Clock,
 {
-    let now = host.now();
     let mut queued = false;
+    let mut values = Values::default();
     loop {
         let cause = Cause { input: id.clone(), by: by.to_owned() };
+        let given = Given { cause, now: host.now(), queued, values: &values };
         let newest = (at.entry.seq, at.hash);
-        let decided = engine::decide(&at.sop, at.run(), newest, input, cause, now, queued);
-        let transition: Transition = match decided {
-            Ok(transition) => transition,
-            Err(refusal) => return Ok(Some(Advanced::Refused(refusal))),
+        let transition = match engine::decide(&at.sop, at.run(), newest, input, given) {
+            Decided::Moves(transition) => transition,
+            Decided::Refused(refusal) => return Ok(Some(Advanced::Refused(refusal))),
+            Decided::Needs(needs) => {
+                let brought = (at.entry.seq + 1, brings(input));
+                values::fetch(host, at.run(), brought, needs, &mut values).await?;
+                continue;
+            }
         };
+        prepare(host, Some(at.run()), &transition).await?;
         let sealed = transition.entry.seal();
         match host.store.append(&sealed, transition.slot.as_ref()).await? {
             Append::Appended => {
@@ -133,36 +138,47 @@ where
     }
 }
 
+/// The output or payload that `input` brings.
+fn brings(input: &Input) -> Option<&Stored> {
+    match input {
+        Input::Outcome { verdict: Verdict::Completed { output }, .. }
+        | Input::Report { verdict: Verdict::Completed { output }, .. } => output.as_ref(),
+        Input::Event { payload, .. } => payload.as_ref(),
+        Input::Outcome { .. }
+        | Input::Report { .. }
+        | Input::Admit
+        | Input::Decide { .. }
+        | Input::Pause
+        | Input::Resume
+        | Input::Retry
+        | Input::Cancel { .. }
+        | Input::Wake => None,
+    }
+}
+
 /// A timer or the sweep looks at a run.
 ///
-/// A timer names the entry that set it: when that entry is no longer the newest, the run has moved on
-/// and somebody else saw to what it needs. The sweep names none: it was led here by an index that says
+/// A timer names the instant that it was set for. One that finds nothing due has been overtaken: whoever
+/// moved the run saw to what it needs. The sweep names none: it was led here by an index that says
 /// something is due, so what it finds is acted on again whether or not there is anything to decide.
 pub(super) async fn wake<S, Q, C>(
     host: &Host<S, Q, C>,
     run: &RunId,
-    set_by: Option<u64>,
+    set_for: Option<Timestamp>,
 ) -> Result<(), FlowError>
 where
-    S: Journal + Heads + Catalog,
+    S: Journal + Blobs + Heads + Waits + Catalog,
     Q: Queue,
     C: Clock,
 {
     let at = load(host, run).await?;
-    let seq = set_by.unwrap_or(at.entry.seq);
-    let id = Input::Wake.system_id(seq);
-    if at.entry.input == id || at.entry.seq != seq {
-        if at.entry.input == id {
-            act(host, &at.sop, Moved::Before { entry: &at.entry }).await?;
-        }
-        return Ok(());
-    }
+    let id = Input::Wake.system_id(at.entry.seq);
     match advance(host, run, &id, "clock", &Input::Wake).await? {
-        Advanced::Refused(Refusal::TooEarly { .. }) if set_by.is_some() => {
+        Advanced::Refused(Refusal::TooEarly { at: due }) if set_for == Some(due) => {
             // The clock of the queue is ahead of ours.
-            act(host, &at.sop, Moved::Early { entry: &at.entry }).await
+            act(host, &at.sop, Moved::Early { entry: &at.entry, at: due }).await
         }
-        Advanced::Refused(_) if set_by.is_none() => {
+        Advanced::Refused(_) if set_for.is_none() => {
             act(host, &at.sop, Moved::Before { entry: &at.entry }).await
         }
         Advanced::Refused(_) | Advanced::Moved(_) | Advanced::Duplicate(_) | Advanced::Full => {

@@ -1,15 +1,21 @@
 //! A message of the events queue: match and start, or move one run.
 
 use sop_core::condition::Payload;
+use sop_core::engine::{Input, Stored};
 use sop_core::event::Event;
-use sop_core::matching::{Listed, Match};
+use sop_core::id::{RunId, SopName};
+use sop_core::matching::{Listed, Match, Wait};
 
 use crate::envelope::{Body, Envelope};
+use crate::flow::act::PARENT;
 use crate::flow::advance::{advance, wake};
+use crate::flow::lineage;
 use crate::flow::log::{self, SopVerdict};
 use crate::flow::start::{Started, start};
 use crate::flow::{Active, FlowError, Host};
-use crate::port::{Blobs, Catalog, Clock, EventLog, Heads, Journal, Queue};
+use crate::port::{
+    Blobs, Catalog, Clock, EventLog, Heads, Journal, Queue, QueueName, Waiting, Waits,
+};
 
 /// Carries out one message of the events queue. When it returns `Ok` the message may be forgotten.
 ///
@@ -17,18 +23,22 @@ use crate::port::{Blobs, Catalog, Clock, EventLog, Heads, Journal, Queue};
 /// The message is to be delivered again, or to become a dead letter; nothing was lost.
 pub async fn dispatch<S, Q, C>(host: &Host<S, Q, C>, message: &str) -> Result<(), FlowError>
 where
-    S: Journal + Heads + Blobs + Catalog + EventLog,
+    S: Journal + Heads + Blobs + Waits + Catalog + EventLog,
     Q: Queue,
     C: Clock,
 {
     match Envelope::parse(message)? {
         Body::Event { event } => event_arrived(host, &event).await.map(drop),
         Body::Input { run, id, by, input } => {
-            let advanced = advance(host, &run, &id, &by, &input).await?;
+            let advanced = match advance(host, &run, &id, &by, &input).await {
+                // A child that its parent gave up before it was started never will be.
+                Err(FlowError::NoRun(_)) if by == PARENT => return Ok(()),
+                advanced => advanced?,
+            };
             tracing::info!(run.id = %run, input.id = %id, advanced = name(&advanced), "input");
             Ok(())
         }
-        Body::Wake { run, seq } => wake(host, &run, seq).await,
+        Body::Wake { run, at } => wake(host, &run, at).await,
         Body::Effect { .. } => Err(FlowError::WrongQueue),
     }
 }
@@ -49,10 +59,13 @@ pub(super) async fn event_arrived<S, Q, C>(
     event: &Event,
 ) -> Result<Vec<SopVerdict>, FlowError>
 where
-    S: Journal + Heads + Blobs + Catalog + EventLog,
+    S: Journal + Heads + Blobs + Waits + Catalog + EventLog,
     Q: Queue,
     C: Clock,
 {
+    if let Some(by) = &event.lineage {
+        return lineage::arrived(host, event, by).await;
+    }
     let active = match &event.catalog {
         Some(digest) => host.pinned(digest).await?,
         None => host.active().await?,
@@ -62,6 +75,10 @@ where
     let mut verdicts = Vec::new();
     for found in &matches {
         verdicts.push(one(host, &active, event, found).await?);
+    }
+    let waits = active.index.awaited(event, &payload);
+    for (listed, wait) in &waits {
+        verdicts.extend(deliver(host, event, &payload, (listed, wait)).await?);
     }
     let explained = active.index.explain_candidates(event, &payload);
     let others = explained.others;
@@ -86,26 +103,15 @@ async fn one<S, Q, C>(
     found: &Match,
 ) -> Result<SopVerdict, FlowError>
 where
-    S: Journal + Heads + Blobs + Catalog,
+    S: Journal + Heads + Blobs + Waits + Catalog,
     Q: Queue,
     C: Clock,
 {
     let listed: &Listed = &active.index.sops()[found.sop];
     let sop = host.definition(&listed.digest).await?;
     let trigger = listed.triggers.get(found.trigger).map(sop_core::matching::describe);
-    let (reason, run) = match start(host, &sop, &listed.digest, event).await? {
-        Started::Run { run, queued } => {
-            tracing::info!(run.id = %run, sop = %listed.name, event.id = %event.id, queued, "run");
-            (
-                if queued { "started, waits for a free slot" } else { "started" }.to_owned(),
-                Some(run),
-            )
-        }
-        Started::Dropped { reason } => {
-            tracing::info!(sop = %listed.name, event.id = %event.id, %reason, "dropped");
-            (format!("dropped: {reason}"), None)
-        }
-    };
+    let started = start(host, &sop, &listed.digest, event).await?;
+    let (reason, run) = outcome(event, &listed.name, started);
     Ok(SopVerdict {
         sop: listed.name.to_string(),
         matched: true,
@@ -113,4 +119,70 @@ where
         reason,
         run: run.map(|run| run.to_string()),
     })
+}
+
+/// What the log says of a start, and the run.
+pub(super) fn outcome(event: &Event, sop: &SopName, started: Started) -> (String, Option<RunId>) {
+    match started {
+        Started::Run { run, queued } => {
+            tracing::info!(run.id = %run, sop = %sop, event.id = %event.id, queued, "run");
+            let reason = if queued { "started, waits for a free slot" } else { "started" };
+            (reason.to_owned(), Some(run))
+        }
+        Started::Coalesced { run } => {
+            tracing::info!(run.id = %run, sop = %sop, event.id = %event.id, "coalesced");
+            (format!("coalesced: run {run} is under way and stands for it"), Some(run))
+        }
+        Started::Dropped { reason } => {
+            tracing::info!(sop = %sop, event.id = %event.id, %reason, "dropped");
+            (format!("dropped: {reason}"), None)
+        }
+    }
+}
+
+/// Runs that one event is brought to for one wait.
+const WAITING_MAX: usize = 100;
+
+/// Brings an event to the runs that wait for it; what the log says of it.
+async fn deliver<S, Q, C>(
+    host: &Host<S, Q, C>,
+    event: &Event,
+    payload: &Payload<'_>,
+    (listed, wait): (&Listed, &Wait),
+) -> Result<Vec<SopVerdict>, FlowError>
+where
+    S: Blobs + Waits,
+    Q: Queue,
+    C: Clock,
+{
+    let said = |reason: String, run: Option<&RunId>| SopVerdict {
+        sop: listed.name.to_string(),
+        matched: run.is_some(),
+        trigger: Some(format!("wait.event {}", sop_core::matching::describe(&wait.on))),
+        reason,
+        run: run.map(ToString::to_string),
+    };
+    let Some(key) = wait.key_of_event(&event.tenant, &listed.name, payload) else {
+        let path = wait.correlate.as_deref().unwrap_or_default();
+        return Ok(vec![said(format!("the event has no `{path}` to find a run by"), None)]);
+    };
+    let waiting = host.store.waiting(&key, WAITING_MAX).await?;
+    if waiting.is_empty() {
+        return Ok(vec![said("no run waits for it".to_owned(), None)]);
+    }
+    let stored = event.data.text().map(Stored::of);
+    if let (Some(Stored::Blob { digest, .. }), Some(text)) = (&stored, event.data.text()) {
+        host.store.put_blob(digest, text).await?;
+    }
+    let mut verdicts = Vec::new();
+    for Waiting { run, step } in &waiting {
+        let (step, event) = (*step, event.id.clone());
+        let input = Input::Event { step, event, payload: stored.clone() };
+        let id = input.system_id(0);
+        let body = Body::Input { run: run.clone(), id, by: "event".to_owned(), input };
+        host.queue.send(QueueName::Events, &[body.into_message(0)]).await?;
+        verdicts
+            .push(said(format!("brought to step {step} of a run that waits for it"), Some(run)));
+    }
+    Ok(verdicts)
 }

@@ -36,12 +36,28 @@ pub enum FlowError {
     /// A value that an entry names is not there.
     #[error("value `{0}` is not in the store")]
     NoBlob(Digest),
+    /// An entry that a step's arguments are said to be in has none.
+    #[error("entry {seq} of run `{run}` holds no arguments of step {step}")]
+    NoArguments {
+        /// The run.
+        run: RunId,
+        /// The entry.
+        seq: u64,
+        /// The step.
+        step: u32,
+    },
     /// An input is for a run that does not exist.
     #[error("run `{0}` does not exist")]
     NoRun(RunId),
     /// Others kept winning the run's next place.
     #[error("run `{0}` is moved by too many at once")]
     Contended(RunId),
+    /// Word of an open gate could not be sent.
+    #[error("word of a gate could not be sent: {reason}")]
+    NotTold {
+        /// Why.
+        reason: String,
+    },
     /// The message is not for this queue.
     #[error("a message of this kind is not for this queue")]
     WrongQueue,
@@ -52,13 +68,14 @@ impl FlowError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Port(error) => error.retryable,
-            Self::Contended(_) | Self::NoRun(_) => true,
+            Self::Contended(_) | Self::NoRun(_) | Self::NotTold { .. } => true,
             Self::Envelope(_)
             | Self::Entry(_)
             | Self::NoDefinition(_)
             | Self::NoSnapshot(_)
             | Self::BadCatalog { .. }
             | Self::NoBlob(_)
+            | Self::NoArguments { .. }
             | Self::WrongQueue => false,
         }
     }

@@ -1,16 +1,22 @@
-//! A message of the effects queue: a built-in does one step, and its outcome is sent back.
+//! A message of the effects queue: one thing is done outside, and what came of it is sent back.
+
+mod perform;
+mod relate;
 
 use std::future::Future;
 
 use serde_json::Value;
 use sop_core::Timestamp;
-use sop_core::engine::{Effect, EffectKey, Fact, Input, State, Stored, Verdict};
+use sop_core::definition::{Definition, Route};
+use sop_core::engine::{Effect, EffectKey, Input, Run, Verdict};
 use sop_core::id::RunId;
-use sop_core::limits::PAYLOAD_BYTES_MAX;
 
 use crate::envelope::{Body, Envelope};
+use crate::flow::advance::load;
 use crate::flow::{FlowError, Host};
-use crate::port::{Blobs, Clock, Journal, Queue, QueueName};
+use crate::port::{Blobs, Catalog, Clock, Idempotency, Journal, Queue, QueueName, Secrets};
+
+pub(super) use relate::{awaits, no_child};
 
 /// One try of one step, for a built-in.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,23 +25,45 @@ pub struct Call {
     pub key: EffectKey,
     /// The built-in.
     pub capability: String,
-    /// Its authored input.
+    /// Its authored input, rendered and with its secrets. Never to be logged.
     pub with: Value,
     /// The step's own input: the last step's output or the event's payload, JSON where it is JSON, else
-    /// a string; null when there is none.
+    /// a string; null when there is none. Of several steps an object, by their numbers.
     pub input: Value,
+    /// JSON Schema that `input` has to fit.
+    pub input_schema: Option<Value>,
+    /// JSON Schema that the output has to fit.
+    pub output_schema: Option<Value>,
+    /// What an approver asked to be changed about the last try's result.
+    pub guidance: Option<String>,
     /// After this instant the outcome no longer counts.
     pub deadline: Timestamp,
     /// W3C `traceparent`.
     pub trace: Option<String>,
 }
 
-/// Carries out built-ins.
+/// Word of an open gate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Notice {
+    /// The same for the same word: run, gate, escalation and route.
+    pub id: String,
+    /// When the gate opened or escalated.
+    pub at: Timestamp,
+    /// Where it is sent.
+    pub route: Route,
+    /// What is said: `run`, `sop`, `step`, `title`, `gate`, `prompt`, `escalations`, `until`.
+    pub body: Value,
+}
+
+/// Does what is to be done outside.
 pub trait Perform: Send + Sync {
     /// Does `call` and tells how it went: the output in JSON, or the reason of the failure.
     ///
     /// Never fails otherwise: what goes wrong outside is the step's failure.
     fn perform(&self, call: &Call) -> impl Future<Output = Result<Value, String>> + Send;
+
+    /// Sends word of an open gate; why it could not be sent otherwise, in which case it is sent again.
+    fn notify(&self, notice: &Notice) -> impl Future<Output = Result<(), String>> + Send;
 }
 
 /// Carries out one message of the effects queue. When it returns `Ok` the message may be forgotten.
@@ -45,128 +73,57 @@ pub trait Perform: Send + Sync {
 ///
 /// # Errors
 /// The message is to be delivered again, or to become a dead letter.
-pub async fn execute<S, Q, C, P>(
+pub async fn execute<S, Q, C, P, K>(
     host: &Host<S, Q, C>,
-    performer: &P,
+    (performer, secrets): (&P, &K),
     message: &str,
 ) -> Result<(), FlowError>
 where
-    S: Journal + Blobs,
+    S: Journal + Blobs + Catalog + Idempotency,
     Q: Queue,
     C: Clock,
     P: Perform,
+    K: Secrets,
 {
-    let Body::Effect {
-        effect: Effect::Perform { key, capability, with, input_seq, deadline, trace },
-    } = Envelope::parse(message)?
-    else {
+    let Body::Effect { effect } = Envelope::parse(message)? else {
         return Err(FlowError::WrongQueue);
     };
-    if !is_outstanding(host, &key, deadline).await? {
-        tracing::info!(run.id = %key.run, step = key.step, "effect is no longer outstanding");
-        return Ok(());
+    match effect {
+        Effect::Perform { ref key, .. } => {
+            let at = load(host, &key.run).await?;
+            perform::perform(host, (performer, secrets), (&at.sop, at.run()), effect).await
+        }
+        Effect::StartChild { ref parent, .. } => {
+            let at = load(host, &parent.run).await?;
+            relate::start_child(host, at.run(), effect).await
+        }
+        Effect::TellParent { run, parent } => {
+            let at = load(host, &run).await?;
+            relate::tell_parent(host, (&at.sop, at.run()), &parent).await
+        }
+        Effect::Notify { ref run, .. } => {
+            let at = load(host, run).await?;
+            perform::notify(host, performer, (&at.sop, at.run()), &effect).await
+        }
+        Effect::CancelChild { .. } | Effect::Wake { .. } | Effect::AdmitNext { .. } => {
+            Err(FlowError::WrongQueue)
+        }
     }
-    let input = input(host, &key.run, input_seq).await?;
-    let call = Call { key, capability, with, input, deadline, trace };
-    let verdict = match performer.perform(&call).await {
-        Ok(output) => completed(host, &output).await?,
-        Err(reason) => Verdict::Failed { reason },
-    };
-    let key = call.key;
-    tracing::info!(
-        run.id = %key.run,
-        step = key.step,
-        attempt = key.attempt,
-        capability = %call.capability,
-        trace = call.trace.as_deref().unwrap_or(""),
-        done = matches!(verdict, Verdict::Completed { .. }),
-        "effect"
-    );
-    let outcome = Input::Outcome { step: key.step, attempt: key.attempt, verdict };
+}
+
+/// A run with its definition.
+type Of<'a> = (&'a Definition, &'a Run);
+
+/// Tells `run` what became of a step of it.
+pub(super) async fn tell<S, Q: Queue, C>(
+    host: &Host<S, Q, C>,
+    run: RunId,
+    (step, attempt): (u32, u32),
+    by: &str,
+    verdict: Verdict,
+) -> Result<(), FlowError> {
+    let outcome = Input::Outcome { step, attempt, verdict };
     let id = outcome.system_id(0);
-    let body = Body::Input { run: key.run, id, by: "executor".to_owned(), input: outcome };
-    host.queue.send(QueueName::Events, &[body.into_message(0)]).await?;
-    Ok(())
-}
-
-async fn is_outstanding<S: Journal, Q, C: Clock>(
-    host: &Host<S, Q, C>,
-    key: &EffectKey,
-    deadline: Timestamp,
-) -> Result<bool, FlowError> {
-    if host.now() >= deadline {
-        return Ok(false);
-    }
-    let Some(sealed) = host.store.latest(&key.run).await? else {
-        return Err(FlowError::NoRun(key.run.clone()));
-    };
-    Ok(match sealed.open()?.after.state {
-        State::Performing { step, attempt, .. } => step == key.step && attempt == key.attempt,
-        State::Queued { .. }
-        | State::AwaitingApproval { .. }
-        | State::AwaitingPerson { .. }
-        | State::Sleeping { .. }
-        | State::Finished { .. } => false,
-    })
-}
-
-async fn completed<S: Blobs, Q, C>(
-    host: &Host<S, Q, C>,
-    output: &Value,
-) -> Result<Verdict, FlowError> {
-    if output.is_null() {
-        return Ok(Verdict::Completed { output: None });
-    }
-    let text = output.to_string();
-    if text.len() > PAYLOAD_BYTES_MAX {
-        let reason =
-            format!("the output has {} bytes; at most {PAYLOAD_BYTES_MAX} are kept", text.len());
-        return Ok(Verdict::Failed { reason });
-    }
-    let stored = Stored::of(&text);
-    if let Stored::Blob { digest, .. } = &stored {
-        host.store.put_blob(digest, &text).await?;
-    }
-    Ok(Verdict::Completed { output: Some(stored) })
-}
-
-/// The value that entry `seq` of `run` holds: a step's output, or the event's payload.
-async fn input<S: Journal + Blobs, Q, C>(
-    host: &Host<S, Q, C>,
-    run: &RunId,
-    seq: u64,
-) -> Result<Value, FlowError> {
-    let Some(sealed) = host.store.entry(run, seq).await? else {
-        return Err(FlowError::NoRun(run.clone()));
-    };
-    let stored = match sealed.open()?.fact {
-        Fact::Started { payload } => payload,
-        Fact::StepCompleted { output, .. } => output,
-        Fact::Admitted
-        | Fact::Approved { .. }
-        | Fact::Denied { .. }
-        | Fact::StepFailed { .. }
-        | Fact::Woke { .. }
-        | Fact::Cancelled { .. } => None,
-    };
-    Ok(match stored {
-        Some(stored) => {
-            let text = text(host, stored).await?;
-            serde_json::from_str(&text).unwrap_or(Value::String(text))
-        }
-        None => Value::Null,
-    })
-}
-
-/// The text that `stored` stands for.
-pub(super) async fn text<S: Blobs, Q, C>(
-    host: &Host<S, Q, C>,
-    stored: Stored,
-) -> Result<String, FlowError> {
-    match stored {
-        Stored::Inline(text) => Ok(text),
-        Stored::Blob { digest, .. } => {
-            host.store.blob(&digest).await?.ok_or(FlowError::NoBlob(digest))
-        }
-    }
+    let body = Body::Input { run, id, by: by.to_owned(), input: outcome };
+    Ok(host.queue.send(QueueName::Events, &[body.into_message(0)]).await?)
 }

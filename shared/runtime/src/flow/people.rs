@@ -3,7 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 use sop_core::definition::Trigger;
-use sop_core::engine::{self, Admission, Cause, Input, Refusal, Stored};
+use sop_core::engine::{
+    self, Admission, Cause, Decided, Fact, Given, Input, Refusal, Stored, Values,
+};
 use sop_core::event::{Data, Event, Source};
 use sop_core::id::{Digest, EventId, InputId, RunId, SopName};
 use sop_core::ingress;
@@ -18,7 +20,8 @@ use crate::flow::log;
 use crate::flow::start::admission;
 use crate::flow::{Advanced, FlowError, Host, SopVerdict, journal};
 use crate::port::{
-    Blobs, Catalog, Claim, Clock, EventLog, Heads, Idempotency, Journal, Queue, QueueName, random,
+    Blobs, Catalog, Claim, Clock, EventLog, Heads, Idempotency, Journal, Queue, QueueName, Waits,
+    random,
 };
 
 /// Milliseconds for which a start's key is held.
@@ -74,7 +77,7 @@ pub async fn submit<S, Q, C>(
     value: Option<&str>,
 ) -> Result<Submitted, FlowError>
 where
-    S: Journal + Heads + Catalog + Blobs,
+    S: Journal + Heads + Waits + Catalog + Blobs,
     Q: Queue,
     C: Clock,
 {
@@ -85,8 +88,8 @@ where
     }
     let cause = Cause { input: id.clone(), by: by.to_owned() };
     let newest = (at.entry.seq, at.hash);
-    let preview = engine::decide(&at.sop, at.run(), newest, &input, cause, host.now(), false);
-    if let Err(refusal) = preview {
+    let given = Given { cause, now: host.now(), queued: false, values: &Values::default() };
+    if let Decided::Refused(refusal) = engine::decide(&at.sop, at.run(), newest, &input, given) {
         return refused(host, run, id, refusal).await;
     }
     // Only now: what is refused leaves nothing behind.
@@ -97,7 +100,12 @@ where
         Body::Input { run: run.clone(), id: id.clone(), by: by.to_owned(), input: input.clone() };
     host.queue.send(QueueName::Events, &[copy.into_message(COPY_DELAY_SECS)]).await?;
     Ok(match advance(host, run, id, by, &input).await? {
-        Advanced::Moved(_) | Advanced::Duplicate(_) | Advanced::Full => Submitted::Applied,
+        Advanced::Moved(entry) | Advanced::Duplicate(entry) => {
+            // A decision by somebody who may not decide is on the ledger, as a refusal.
+            let Fact::Refused { refusal, .. } = entry.fact else { return Ok(Submitted::Applied) };
+            Submitted::Refused(refusal)
+        }
+        Advanced::Full => Submitted::Applied,
         Advanced::Refused(refusal) => return refused(host, run, id, refusal).await,
     })
 }
@@ -129,7 +137,7 @@ pub async fn run_by_hand<S, Q, C>(
     key: Option<&str>,
 ) -> Result<ByHand, FlowError>
 where
-    S: Journal + Heads + Blobs + Catalog + EventLog + Idempotency,
+    S: Journal + Heads + Blobs + Waits + Catalog + EventLog + Idempotency,
     Q: Queue,
     C: Clock,
 {
@@ -156,11 +164,11 @@ where
         catalog: active.digest,
         method: None,
         actor: Some(by.to_owned()),
+        lineage: None,
     };
     let definition = host.definition(&listed.digest).await?;
-    if let Admission::Drop { reason } = admission(host, &definition, &event).await? {
+    if let Some(reason) = turned_away(admission(host, &definition, &event).await?) {
         // Looked at before the copy is sent: what is told that it did not start must not start later.
-        let reason = format!("dropped: {reason}");
         let verdict = SopVerdict {
             sop: sop.to_string(),
             matched: true,
@@ -178,6 +186,17 @@ where
         Some(SopVerdict { run: None, reason, .. }) => ByHand::NotStarted { reason },
         None => ByHand::NoSop,
     })
+}
+
+/// Why nothing is started, when nothing is.
+fn turned_away(admission: Admission) -> Option<String> {
+    match admission {
+        Admission::Drop { reason } => Some(format!("dropped: {reason}")),
+        Admission::Coalesce { run } => {
+            Some(format!("coalesced: run {run} is under way and stands for it"))
+        }
+        Admission::Admit | Admission::Queue => None,
+    }
 }
 
 /// What the first request with a key was.

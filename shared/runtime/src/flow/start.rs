@@ -1,13 +1,17 @@
 //! An event starts a run, exactly once.
 
+use sop_core::Timestamp;
 use sop_core::definition::Definition;
-use sop_core::engine::{self, Admission, Cause, Identity, Stored, decide_admission};
-use sop_core::event::Event;
+use sop_core::engine::{
+    self, Admission, Beginning, Cause, Decided, Given, Identity, Stored, Transition, Values,
+    decide_admission,
+};
+use sop_core::event::{Event, Lineage};
 use sop_core::id::{Digest, InputId, RunId};
 
-use crate::flow::act::{Moved, act};
-use crate::flow::{FlowError, Host};
-use crate::port::{Append, Blobs, Catalog, Clock, Heads, Journal, Queue};
+use crate::flow::act::{Moved, act, prepare};
+use crate::flow::{FlowError, Host, values};
+use crate::port::{Append, Blobs, Catalog, Clock, Heads, Journal, Queue, Waits};
 
 /// What became of an event for one SOP that it matched.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,8 +20,13 @@ pub(super) enum Started {
     Run {
         /// The run.
         run: RunId,
-        /// Whether it waits for a slot.
+        /// Whether it waits for a slot, or to begin.
         queued: bool,
+    },
+    /// A run that is under way stands for it.
+    Coalesced {
+        /// That run.
+        run: RunId,
     },
     /// Admission turned it away.
     Dropped {
@@ -34,39 +43,76 @@ pub(super) async fn start<S, Q, C>(
     event: &Event,
 ) -> Result<Started, FlowError>
 where
-    S: Journal + Heads + Blobs + Catalog,
+    S: Journal + Heads + Blobs + Waits + Catalog,
     Q: Queue,
     C: Clock,
 {
     let run = RunId::derive(&event.tenant, &sop.name, &event.id, event.time);
-    let mut queued = match admission(host, sop, event).await? {
-        Admission::Admit => false,
-        Admission::Queue => true,
-        Admission::Drop { reason } => return Ok(Started::Dropped { reason }),
-    };
     let payload = event.data.text().map(Stored::of);
     if let (Some(Stored::Blob { digest, .. }), Some(text)) = (&payload, event.data.text()) {
         host.store.put_blob(digest, text).await?;
     }
-    let identity = identity(sop, digest, event, run.clone(), host.now());
+    let beginning = beginning(sop, digest, event, run.clone(), payload, host.now());
     loop {
-        let cause = Cause { input: input_id(event), by: by(event) };
-        let now = host.now();
-        let transition = engine::start(sop, identity.clone(), payload.clone(), cause, now, queued);
-        let sealed = transition.entry.seal();
-        match host.store.append(&sealed, transition.slot.as_ref()).await? {
+        let queued = match admission(host, sop, event).await? {
+            Admission::Admit => false,
+            Admission::Queue => true,
+            Admission::Coalesce { run } => return Ok(Started::Coalesced { run }),
+            Admission::Drop { reason } => return Ok(Started::Dropped { reason }),
+        };
+        let mut transition = first(host, sop, &beginning, event, queued).await?;
+        let mut append =
+            host.store.append(&transition.entry.seal(), transition.slot.as_ref()).await?;
+        if append == Append::Full && !queued {
+            // Others were quicker. What the policy says to that, the counter tells now.
+            if !sop.admission_policy.queues() {
+                continue;
+            }
+            transition = first(host, sop, &beginning, event, true).await?;
+            append = host.store.append(&transition.entry.seal(), transition.slot.as_ref()).await?;
+        }
+        return match append {
             Append::Appended => {
                 act(host, sop, Moved::New { before: None, transition: &transition }).await?;
-                let queued = transition.entry.queued;
-                return Ok(Started::Run { run, queued });
+                Ok(Started::Run { run, queued: transition.entry.queued })
             }
             Append::Duplicate(_) | Append::Conflict => {
                 heal(host, &run).await?;
-                return Ok(Started::Run { run, queued: false });
+                Ok(Started::Run { run, queued: false })
             }
-            Append::Full if !queued => queued = true,
             // A queued start takes no slot, so no store may answer that there is none.
-            Append::Full => return Err(FlowError::Contended(run)),
+            Append::Full => Err(FlowError::Contended(run)),
+        };
+    }
+}
+
+/// The first transition of the run, and what it names put into the store.
+async fn first<S, Q, C>(
+    host: &Host<S, Q, C>,
+    sop: &Definition,
+    beginning: &Beginning,
+    event: &Event,
+    queued: bool,
+) -> Result<Transition, FlowError>
+where
+    S: Journal + Blobs + Waits,
+    C: Clock,
+{
+    let mut at_hand = Values::default();
+    loop {
+        let cause = Cause { input: input_id(event), by: by(event) };
+        let given = Given { cause, now: host.now(), queued, values: &at_hand };
+        match engine::start(sop, beginning.clone(), given) {
+            Decided::Moves(transition) => {
+                prepare(host, None, &transition).await?;
+                return Ok(*transition);
+            }
+            Decided::Needs(needs) => {
+                let brought = (0, beginning.payload.as_ref());
+                let run = engine::unborn(sop, beginning.identity.clone());
+                values::fetch(host, &run, brought, needs, &mut at_hand).await?;
+            }
+            Decided::Refused(_) => unreachable!("a start is not refused"),
         }
     }
 }
@@ -85,12 +131,16 @@ where
         return Ok(Admission::Admit);
     }
     let counters = host.store.counters(&event.tenant, &sop.name).await?;
-    match decide_admission(sop, &counters, host.now()) {
-        Admission::Drop { reason } => {
+    let total = match sop.max_concurrent_total {
+        Some(_) => host.store.total(&event.tenant).await?,
+        None => 0,
+    };
+    match decide_admission(sop, &counters, total, host.now()) {
+        refused @ (Admission::Drop { .. } | Admission::Coalesce { .. }) => {
             // A run that an earlier delivery started is no new one, whatever the counter says now.
             let run = RunId::derive(&event.tenant, &sop.name, &event.id, event.time);
             let is_there = host.store.latest(&run).await?.is_some();
-            Ok(if is_there { Admission::Admit } else { Admission::Drop { reason } })
+            Ok(if is_there { Admission::Admit } else { refused })
         }
         admitted @ (Admission::Admit | Admission::Queue) => Ok(admitted),
     }
@@ -100,7 +150,7 @@ where
 /// was. The run goes by the definition it started with, whatever is active now.
 async fn heal<S, Q, C>(host: &Host<S, Q, C>, run: &RunId) -> Result<(), FlowError>
 where
-    S: Journal + Heads + Catalog,
+    S: Journal + Heads + Waits + Catalog,
     Q: Queue,
     C: Clock,
 {
@@ -114,14 +164,20 @@ where
     }
 }
 
-fn identity(
+fn beginning(
     sop: &Definition,
     digest: &Digest,
     event: &Event,
     id: RunId,
-    started_at: sop_core::Timestamp,
-) -> Identity {
-    Identity {
+    payload: Option<Stored>,
+    started_at: Timestamp,
+) -> Beginning {
+    let (parent, origin, reused) = match &event.lineage {
+        Some(Lineage::Step { parent }) => (Some(parent.clone()), None, Vec::new()),
+        Some(Lineage::Rerun { origin, reused, .. }) => (None, Some(origin.clone()), reused.clone()),
+        None => (None, None, Vec::new()),
+    };
+    let identity = Identity {
         id,
         tenant: event.tenant.clone(),
         sop: sop.name.clone(),
@@ -130,9 +186,13 @@ fn identity(
         event: event.id.clone(),
         source: event.source,
         subject: event.subject.clone(),
+        actor: event.actor.clone(),
         started_at,
         trace: event.trace.clone(),
-    }
+        parent,
+        origin,
+    };
+    Beginning { identity, payload, reused }
 }
 
 fn input_id(event: &Event) -> InputId {

@@ -138,6 +138,7 @@ fn cron_event<S, Q, C>(
         catalog: None,
         method: None,
         actor: None,
+        lineage: None,
     }
 }
 
@@ -150,7 +151,7 @@ where
     let overdue = host.now().plus_millis(-TIMER_FIRST_MS);
     let due: Vec<RunId> = host.store.due(&host.tenant, overdue, DUE_MAX).await?;
     let wakes: Vec<Message> =
-        due.into_iter().map(|run| Body::Wake { run, seq: None }.into_message(0)).collect();
+        due.into_iter().map(|run| Body::Wake { run, at: None }.into_message(0)).collect();
     if !wakes.is_empty() {
         host.queue.send(QueueName::Events, &wakes).await?;
     }

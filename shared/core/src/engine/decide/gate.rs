@@ -28,7 +28,7 @@ pub(super) fn decide(
         Err(refusal @ (Refusal::NotEntitled { .. } | Refusal::OwnWork))
             if run.refusals < REFUSALS_MAX =>
         {
-            Ok(Fact::Refused { gate: named, reason: refusal.to_string() })
+            Ok(Fact::Refused { gate: named, refusal })
         }
         judged => judged,
     }

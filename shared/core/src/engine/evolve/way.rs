@@ -129,6 +129,7 @@ impl Move<'_, '_> {
             visits: before.map_or(0, |past| past.visits) + 1,
             tries: before.map_or(0, |past| past.tries),
             revisions: before.map_or(0, |past| past.revisions),
+            event: None,
         };
         self.note(past);
         true
