@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sop_core::engine::{Attention, SlotChange};
+use sop_core::engine::{Head, SlotChange};
 use sop_core::id::Tenant;
 use sop_local::Sqlite;
 use sop_runtime::port::SystemClock;
 use sop_runtime::port::{Consumer, Heads, Journal, Message, PortError, Queue, QueueName};
-use sop_testkit::ids::{EPOCH, fresh_head, fresh_run, sealed, sop};
+use sop_testkit::ids::{EPOCH, fresh_head, fresh_run, no_change, sealed, sop};
 
 /// For how long each line is measured.
 const SPAN: Duration = Duration::from_secs(2);
@@ -45,16 +45,10 @@ async fn once(store: &Sqlite, work: Work) -> Result<(), PortError> {
         }
         Work::Append => store.append(&entry(), None).await.map(drop),
         Work::Start => {
-            let slot = SlotChange {
-                tenant: tenant.clone(),
-                sop: sop.clone(),
-                active: 1,
-                waiting: 0,
-                active_max: Some(u32::MAX),
-                completed_at: None,
-            };
+            let active_max = Some(u32::MAX);
+            let slot = SlotChange { active: 1, active_max, ..no_change(&tenant, &sop) };
             store.append(&entry(), Some(&slot)).await?;
-            let head = fresh_head(&tenant, &sop, EPOCH, Attention::Due { at: EPOCH });
+            let head = Head { due: Some(EPOCH), ..fresh_head(&tenant, &sop, EPOCH) };
             store.project(&head).await?;
             store.send(QueueName::Events, &message()).await
         }

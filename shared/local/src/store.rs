@@ -16,6 +16,8 @@ mod queue;
 mod reader;
 mod schema;
 mod tokens;
+mod versions;
+mod waits;
 mod writer;
 
 use std::fmt;
@@ -83,7 +85,7 @@ impl Sqlite {
         Ok(Self(Arc::new(Inner { readers, writer, clock, watches, _lock: lock })))
     }
 
-    /// Forgets up to `limit` lines of the log and idempotency keys, each, that have expired at `now`;
+    /// Forgets up to `limit` lines of the log, idempotency keys and waits, each, that have expired at `now`;
     /// tells how many it forgot.
     ///
     /// # Errors
@@ -91,7 +93,8 @@ impl Sqlite {
     pub async fn forget_expired(&self, now: Timestamp, limit: usize) -> Result<usize, PortError> {
         self.write("forget what has expired", move |connection| {
             let lines = log::forget(connection, now, limit)?;
-            Ok(lines + idempotency::forget(connection, now, limit)?)
+            let keys = idempotency::forget(connection, now, limit)?;
+            Ok(lines + keys + waits::forget(connection, now, limit)?)
         })
         .await
     }

@@ -5,6 +5,7 @@
 //! Queues have no such names: give [`queue_suite`] queues that nobody else uses meanwhile.
 
 mod catalog;
+mod counters;
 mod cron;
 mod heads;
 mod idempotency;
@@ -12,6 +13,8 @@ mod journal;
 mod log;
 mod queue;
 mod tokens;
+mod versions;
+mod waits;
 
 use std::fmt;
 use std::future::Future;
@@ -29,6 +32,8 @@ pub use journal::{blobs, journal};
 pub use log::log;
 pub use queue::queue;
 pub use tokens::tokens;
+pub use versions::versions;
+pub use waits::waits;
 
 /// How long a list may lag behind in a test.
 const LAG_MAX: Duration = Duration::from_secs(10);
@@ -44,7 +49,9 @@ pub async fn store_suite<S: Store>(store: &S) {
     journal(store).await;
     blobs(store).await;
     heads(store).await;
+    waits(store).await;
     catalog(store).await;
+    versions(store).await;
     log(store).await;
     idempotency(store).await;
     tokens(store).await;

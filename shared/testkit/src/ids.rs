@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use sop_core::engine::{Attention, Head, Status};
+use sop_core::engine::{Head, SlotChange, Status};
 use sop_core::event::Source;
 use sop_core::id::{Digest, EventId, InputId, RunId, SopName, Tenant};
 use sop_core::journal::Sealed;
@@ -66,8 +66,8 @@ pub fn sealed(run: &RunId, seq: u64, by: &str) -> Sealed {
     Sealed { run: run.clone(), seq, input: input(by), hash: Digest::of(body.as_bytes()), body }
 }
 
-/// The head of a new run of `sop` of `tenant`, started at `at`, with entry 0 as its newest.
-pub fn fresh_head(tenant: &Tenant, sop: &SopName, at: Timestamp, attention: Attention) -> Head {
+/// The head of a new run of `sop` of `tenant`, started at `at`, with entry 0 as its newest and in no index.
+pub fn fresh_head(tenant: &Tenant, sop: &SopName, at: Timestamp) -> Head {
     let event = fresh_event(at);
     Head {
         run: RunId::derive(tenant, sop, &event, at),
@@ -78,11 +78,31 @@ pub fn fresh_head(tenant: &Tenant, sop: &SopName, at: Timestamp, attention: Atte
         status: Status::Running,
         step: 1,
         gate: None,
-        attention,
+        due: None,
+        inbox: None,
+        queue: None,
         event,
         source: Source::Webhook,
         started_at: at,
         updated_at: at,
         reason: None,
+    }
+}
+
+/// A change of the counter of `sop` of `tenant` that changes nothing.
+pub fn no_change(tenant: &Tenant, sop: &SopName) -> SlotChange {
+    SlotChange {
+        tenant: tenant.clone(),
+        sop: sop.clone(),
+        active: 0,
+        waiting: 0,
+        open: 0,
+        pending: 0,
+        active_max: None,
+        open_max: None,
+        pending_max: None,
+        total_max: None,
+        completed_at: None,
+        latest: None,
     }
 }

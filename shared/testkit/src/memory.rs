@@ -8,6 +8,8 @@ mod journal;
 mod log;
 mod queue;
 mod tokens;
+mod versions;
+mod waits;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,11 +31,11 @@ pub struct Memory {
 
 /// A whole [`Memory`] at one instant, as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fingerprint([(&'static str, String); 8]);
+pub struct Fingerprint([(&'static str, String); 10]);
 
 impl Fingerprint {
     /// The parts that differ from those of `earlier`: `journal` (with counters and blobs), `heads`, `catalog`,
-    /// `log`, `idempotency`, `tokens`, `cron`, `queue`.
+    /// `log`, `idempotency`, `tokens`, `cron`, `queue`, `waits`, `versions`.
     pub fn changed_since(&self, earlier: &Self) -> Vec<&'static str> {
         let parts = self.0.iter().zip(&earlier.0);
         parts.filter(|(now, then)| now != then).map(|((name, _), _)| *name).collect()
@@ -50,6 +52,8 @@ struct State {
     tokens: tokens::State,
     cron: cron::State,
     queue: queue::State,
+    waits: waits::State,
+    versions: versions::State,
 }
 
 impl Memory {
@@ -70,6 +74,8 @@ impl Memory {
             ("tokens", format!("{:?}", state.tokens)),
             ("cron", format!("{:?}", state.cron)),
             ("queue", format!("{:?}", state.queue)),
+            ("waits", format!("{:?}", state.waits)),
+            ("versions", format!("{:?}", state.versions)),
         ])
     }
 

@@ -25,6 +25,19 @@ pub enum OpenError {
         /// The newest that this build reads.
         newest: i64,
     },
+    /// An older build wrote it, in a way that this one would misread.
+    #[error(
+        "`{path}` has format {found}; this build reads from {oldest} on: \
+         move it away, and a new one is made"
+    )]
+    Older {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: i64,
+        /// The oldest that this build reads.
+        oldest: i64,
+    },
     /// It is a file of something else.
     #[error("`{path}` is not a store of Sopwith; move it away or name another file")]
     Foreign {

@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, Params, Row, params};
 use sop_core::Timestamp;
-use sop_core::engine::{Attention, Head};
+use sop_core::engine::Head;
 use sop_core::id::{RunId, SopName, Tenant};
 use sop_runtime::port::{HeadPage, Heads, PortError};
 
@@ -13,16 +13,16 @@ impl Heads for Sqlite {
     async fn project(&self, head: &Head) -> Result<(), PortError> {
         let json = serde_json::to_string(head).expect("a head has only string keys");
         let head = head.clone();
-        let (attention, at) = place(&head.attention);
         self.write("project a run", move |connection| {
             connection
                 .prepare_cached(
-                    "INSERT INTO head (run, tenant, sop, seq, attention, at, head)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                    "INSERT INTO head (run, tenant, sop, seq, due, inbox, queue, head)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
                      ON CONFLICT DO UPDATE SET
                          seq = excluded.seq,
-                         attention = excluded.attention,
-                         at = excluded.at,
+                         due = excluded.due,
+                         inbox = excluded.inbox,
+                         queue = excluded.queue,
                          head = excluded.head
                      WHERE excluded.seq > seq",
                 )?
@@ -31,8 +31,9 @@ impl Heads for Sqlite {
                     head.tenant.as_str(),
                     head.sop.as_str(),
                     integer(head.seq),
-                    attention,
-                    at.map(Timestamp::as_millis),
+                    head.due.map(Timestamp::as_millis),
+                    head.inbox.map(Timestamp::as_millis),
+                    head.queue.map(Timestamp::as_millis),
                     json
                 ])
                 .map(drop)
@@ -82,14 +83,13 @@ impl Heads for Sqlite {
         let heads = self.list(
             "list the inbox",
             "SELECT head FROM head
-             WHERE attention = 'inbox' AND tenant = ?1 AND (at, run) > (?2, ?3)
-             ORDER BY at, run LIMIT ?4",
+             WHERE inbox IS NOT NULL AND tenant = ?1 AND (inbox, run) > (?2, ?3)
+             ORDER BY inbox, run LIMIT ?4",
             params![tenant.as_str(), since, run, one_more(limit)],
             parse,
         )?;
         Ok(page(heads, limit, |head| {
-            let (_, at) = place(&head.attention);
-            format!("{}.{}", at.unwrap_or_default().as_millis(), head.run)
+            format!("{}.{}", head.inbox.unwrap_or_default().as_millis(), head.run)
         }))
     }
 
@@ -101,8 +101,8 @@ impl Heads for Sqlite {
     ) -> Result<Vec<RunId>, PortError> {
         self.list(
             "list the runs that wait for a slot",
-            "SELECT run FROM head WHERE attention = 'queue' AND tenant = ?1 AND sop = ?2
-             ORDER BY at, run LIMIT ?3",
+            "SELECT run FROM head WHERE queue IS NOT NULL AND tenant = ?1 AND sop = ?2
+             ORDER BY queue, run LIMIT ?3",
             params![tenant.as_str(), sop.as_str(), integer(limit)],
             run,
         )
@@ -116,8 +116,8 @@ impl Heads for Sqlite {
     ) -> Result<Vec<RunId>, PortError> {
         self.list(
             "list due runs",
-            "SELECT run FROM head WHERE attention = 'due' AND tenant = ?1 AND at <= ?2
-             ORDER BY at, run LIMIT ?3",
+            "SELECT run FROM head WHERE due IS NOT NULL AND tenant = ?1 AND due <= ?2
+             ORDER BY due, run LIMIT ?3",
             params![tenant.as_str(), now.as_millis(), integer(limit)],
             run,
         )
@@ -125,7 +125,8 @@ impl Heads for Sqlite {
 }
 
 impl Sqlite {
-    fn list<T>(
+    /// The rows that `sql` finds, each made an item.
+    pub(super) fn list<T>(
         &self,
         action: &'static str,
         sql: &'static str,
@@ -135,16 +136,6 @@ impl Sqlite {
         self.read(action, |connection| {
             connection.prepare_cached(sql)?.query_map(place, item)?.collect()
         })
-    }
-}
-
-/// The index that a head is in, and its place there.
-fn place(attention: &Attention) -> (&'static str, Option<Timestamp>) {
-    match attention {
-        Attention::Nothing => ("nothing", None),
-        Attention::Due { at } => ("due", Some(*at)),
-        Attention::Inbox { since } => ("inbox", Some(*since)),
-        Attention::Queue { since } => ("queue", Some(*since)),
     }
 }
 

@@ -53,6 +53,10 @@ impl Journal for Sqlite {
         self.read("read the counters of an SOP", |connection| counters(connection, tenant, sop))
     }
 
+    async fn total(&self, tenant: &Tenant) -> Result<u32, PortError> {
+        self.read("read the counter of the workspace", |connection| total(connection, tenant))
+    }
+
     async fn congested(&self, tenant: &Tenant, limit: usize) -> Result<Vec<SopName>, PortError> {
         self.read("list the SOPs with waiting runs", |connection| {
             let mut sops = connection.prepare_cached(
@@ -89,17 +93,30 @@ fn entry_at(connection: &Connection, run: &RunId, seq: u64) -> rusqlite::Result<
 fn counters(connection: &Connection, tenant: &Tenant, sop: &SopName) -> rusqlite::Result<Counters> {
     let found = connection
         .prepare_cached(
-            "SELECT active, waiting, completed_at FROM counter WHERE tenant = ?1 AND sop = ?2",
+            "SELECT active, waiting, open, pending, completed_at, latest FROM counter
+             WHERE tenant = ?1 AND sop = ?2",
         )?
         .query_row([tenant.as_str(), sop.as_str()], |row| {
+            let latest = row.get_ref(5)?.as_str_or_null()?.map(RunId::parse).transpose();
             Ok(Counters {
                 active: row.get(0)?,
                 waiting: row.get(1)?,
-                completed_at: row.get::<_, Option<i64>>(2)?.map(Timestamp::from_millis),
+                open: row.get(2)?,
+                pending: row.get(3)?,
+                completed_at: row.get::<_, Option<i64>>(4)?.map(Timestamp::from_millis),
+                latest: latest.map_err(|source| unreadable(5, source))?,
             })
         })
         .optional()?;
     Ok(found.unwrap_or_default())
+}
+
+fn total(connection: &Connection, tenant: &Tenant) -> rusqlite::Result<u32> {
+    let found = connection
+        .prepare_cached("SELECT active FROM total WHERE tenant = ?1")?
+        .query_row([tenant.as_str()], |row| row.get(0))
+        .optional()?;
+    Ok(found.unwrap_or(0))
 }
 
 fn append(
@@ -116,10 +133,19 @@ fn append(
     }
     if let Some(slot) = slot {
         let counters = counters(connection, &slot.tenant, &slot.sop)?;
-        if slot.active_max.is_some_and(|max| counters.active >= max) {
+        // What neither takes nor gives back a slot leaves the workspace's counter alone.
+        let total = match slot.total_max.filter(|_| slot.active != 0) {
+            Some(max) => Some((total(connection, &slot.tenant)?, max)),
+            None => None,
+        };
+        let workspace_is_full = slot.active > 0 && total.is_some_and(|(total, max)| total >= max);
+        if is_full(&counters, slot) || workspace_is_full {
             return Ok(Append::Full);
         }
-        keep_counters(connection, slot, counters)?;
+        keep_counters(connection, slot, &counters)?;
+        if let Some((total, _)) = total {
+            keep_total(connection, slot, total)?;
+        }
     }
     connection
         .prepare_cached(
@@ -135,27 +161,53 @@ fn append(
     Ok(Append::Appended)
 }
 
+/// Whether a count has reached its bound in `slot`, the workspace's aside.
+fn is_full(counters: &Counters, slot: &SlotChange) -> bool {
+    [
+        (counters.active, slot.active_max),
+        (counters.open, slot.open_max),
+        (counters.pending, slot.pending_max),
+    ]
+    .into_iter()
+    .any(|(count, max)| max.is_some_and(|max| count >= max))
+}
+
 /// Writes `counters` as `slot` changes them.
 fn keep_counters(
     connection: &Connection,
     slot: &SlotChange,
-    counters: Counters,
+    counters: &Counters,
 ) -> rusqlite::Result<usize> {
     let completed_at = counters.completed_at.max(slot.completed_at);
+    let latest = slot.latest.as_ref().or(counters.latest.as_ref());
     connection
         .prepare_cached(
-            "INSERT INTO counter (tenant, sop, active, waiting, completed_at)
-             VALUES (?1, ?2, ?3, ?4, ?5)
+            "INSERT INTO counter
+                 (tenant, sop, active, waiting, open, pending, completed_at, latest)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
              ON CONFLICT DO UPDATE SET
                  active = excluded.active,
                  waiting = excluded.waiting,
-                 completed_at = excluded.completed_at",
+                 open = excluded.open,
+                 pending = excluded.pending,
+                 completed_at = excluded.completed_at,
+                 latest = excluded.latest",
         )?
         .execute(params![
             slot.tenant.as_str(),
             slot.sop.as_str(),
             counters.active.saturating_add_signed(slot.active),
             counters.waiting.saturating_add_signed(slot.waiting),
-            completed_at.map(Timestamp::as_millis)
+            counters.open.saturating_add_signed(slot.open),
+            counters.pending.saturating_add_signed(slot.pending),
+            completed_at.map(Timestamp::as_millis),
+            latest.map(RunId::as_str)
         ])
+}
+
+/// Writes the workspace's counter, which says `total`, as `slot` changes it.
+fn keep_total(connection: &Connection, slot: &SlotChange, total: u32) -> rusqlite::Result<usize> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO total (tenant, active) VALUES (?1, ?2)")?
+        .execute(params![slot.tenant.as_str(), total.saturating_add_signed(slot.active)])
 }

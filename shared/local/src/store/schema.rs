@@ -9,8 +9,8 @@ use crate::store::error::OpenError;
 /// Marks a file as ours: "SOPW".
 const APPLICATION_ID: i64 = 0x534f_5057;
 
-/// The newest format that this build reads and writes.
-const FORMAT: i64 = 1;
+/// The format that this build reads and writes. Entries and heads of format 1 mean something else.
+const FORMAT: i64 = 2;
 
 /// Pages that the write-ahead log holds before it is folded into the file.
 const WAL_PAGES: u32 = 4_000;
@@ -18,7 +18,7 @@ const WAL_PAGES: u32 = 4_000;
 /// Statements that a connection keeps ready: more than the store has.
 const STATEMENTS: usize = 64;
 
-/// Format 1. Tables whose rows may be long have a rowid, so that keys stay dense in their index.
+/// Format 2. Tables whose rows may be long have a rowid, so that keys stay dense in their index.
 const TABLES: &str = "
 CREATE TABLE entry (
     run TEXT NOT NULL,
@@ -33,8 +33,15 @@ CREATE TABLE counter (
     sop TEXT NOT NULL,
     active INTEGER NOT NULL CHECK (active >= 0),
     waiting INTEGER NOT NULL CHECK (waiting >= 0),
+    open INTEGER NOT NULL CHECK (open >= 0),
+    pending INTEGER NOT NULL CHECK (pending >= 0),
     completed_at INTEGER,
+    latest TEXT,
     PRIMARY KEY (tenant, sop)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE total (
+    tenant TEXT NOT NULL PRIMARY KEY,
+    active INTEGER NOT NULL CHECK (active >= 0)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE content (
     kind TEXT NOT NULL,
@@ -47,19 +54,40 @@ CREATE TABLE head (
     tenant TEXT NOT NULL,
     sop TEXT NOT NULL,
     seq INTEGER NOT NULL,
-    attention TEXT NOT NULL,
-    at INTEGER,
+    due INTEGER,
+    inbox INTEGER,
+    queue INTEGER,
     head TEXT NOT NULL
 ) STRICT;
 CREATE INDEX head_runs ON head (tenant, run);
-CREATE INDEX head_due ON head (tenant, at, run) WHERE attention = 'due';
-CREATE INDEX head_inbox ON head (tenant, at, run) WHERE attention = 'inbox';
-CREATE INDEX head_queue ON head (tenant, sop, at, run) WHERE attention = 'queue';
+CREATE INDEX head_due ON head (tenant, due, run) WHERE due IS NOT NULL;
+CREATE INDEX head_inbox ON head (tenant, inbox, run) WHERE inbox IS NOT NULL;
+CREATE INDEX head_queue ON head (tenant, sop, queue, run) WHERE queue IS NOT NULL;
+CREATE TABLE wait (
+    key TEXT NOT NULL,
+    run TEXT NOT NULL,
+    step INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    UNIQUE (key, run, step)
+) STRICT;
+CREATE INDEX wait_expired ON wait (expires_at);
 CREATE TABLE catalog (
     tenant TEXT NOT NULL PRIMARY KEY,
     version INTEGER NOT NULL,
     snapshot TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE version (
+    tenant TEXT NOT NULL,
+    sop TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    version TEXT NOT NULL,
+    pushed_at INTEGER NOT NULL,
+    pushed_by TEXT NOT NULL,
+    published_at INTEGER,
+    published_by TEXT,
+    UNIQUE (tenant, sop, digest)
+) STRICT;
+CREATE INDEX version_pushed ON version (tenant, sop, pushed_at DESC, digest);
 CREATE TABLE log (
     tenant TEXT NOT NULL,
     time INTEGER NOT NULL,
@@ -122,6 +150,9 @@ pub(super) fn prepare(path: &Path, connection: &mut Connection) -> Result<(), Op
         (APPLICATION_ID, FORMAT) => Ok(()),
         (APPLICATION_ID, found) if found > FORMAT => {
             Err(OpenError::Newer { path: path.into(), found, newest: FORMAT })
+        }
+        (APPLICATION_ID, found) if found > 0 => {
+            Err(OpenError::Older { path: path.into(), found, oldest: FORMAT })
         }
         (_, _) => Err(OpenError::Foreign { path: path.into() }),
     }

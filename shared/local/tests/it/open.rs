@@ -6,8 +6,10 @@ use std::sync::Arc;
 use sop_core::id::{Digest, Tenant};
 use sop_local::{OpenError, Sqlite};
 use sop_runtime::port::SystemClock;
-use sop_runtime::port::{Blobs, Claim, CronCursor, EventLog, Idempotency, LogLine, LogQuery};
-use sop_testkit::ids::{EPOCH, fresh_event};
+use sop_runtime::port::{
+    Blobs, Claim, CronCursor, EventLog, Idempotency, LogLine, LogQuery, Waiting, Waits,
+};
+use sop_testkit::ids::{EPOCH, fresh_event, fresh_run, sop};
 
 use crate::real;
 
@@ -82,8 +84,32 @@ fn a_newer_store_is_refused() {
     drop(real(&path));
     connection(&path).pragma_update(None, "user_version", 7).unwrap();
     let error = refusal(&path);
-    assert!(matches!(error, OpenError::Newer { found: 7, newest: 1, .. }), "{error:?}");
-    assert!(error.to_string().ends_with("has format 7; this build reads up to 1"));
+    assert!(matches!(error, OpenError::Newer { found: 7, newest: 2, .. }), "{error:?}");
+    assert!(error.to_string().ends_with("has format 7; this build reads up to 2"));
+}
+
+/// What an older build wrote is told as such and stays as it is, to the byte.
+#[test]
+fn an_older_store_is_refused_and_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("sop.db");
+    let old = connection(&path);
+    old.execute_batch(
+        "PRAGMA application_id = 0x534f5057;
+         PRAGMA user_version = 1;
+         CREATE TABLE head (run TEXT NOT NULL UNIQUE, attention TEXT NOT NULL) STRICT;
+         INSERT INTO head VALUES ('r', 'due');",
+    )
+    .unwrap();
+    drop(old);
+    let bytes = fs::read(&path).unwrap();
+    let error = refusal(&path);
+    assert!(matches!(error, OpenError::Older { found: 1, oldest: 2, .. }), "{error:?}");
+    let text = error.to_string();
+    assert!(text.contains("has format 1; this build reads from 2 on: move it away"), "{text}");
+    assert!(fs::read(&path).unwrap() == bytes, "the file was changed");
+    fs::rename(&path, dir.path().join("old.db")).unwrap();
+    drop(real(&path));
 }
 
 /// Whatever is not a store is told as such and stays as it is, to the byte.
@@ -144,7 +170,7 @@ fn the_files_are_the_owners_alone() {
 async fn what_has_expired_is_forgotten_within_bounds() {
     let dir = tempfile::tempdir().unwrap();
     let store = real(&dir.path().join("sop.db"));
-    let tenant = Tenant::default();
+    let (tenant, key) = (Tenant::default(), Digest::of(b"wait"));
     for i in 0..5 {
         let (time, expires_at) = (EPOCH.plus_millis(i), EPOCH.plus_millis(1_000 + i));
         let line = LogLine {
@@ -160,13 +186,18 @@ async fn what_has_expired_is_forgotten_within_bounds() {
         store.record(&line).await.unwrap();
         let claim = store.claim(&tenant, &format!("k{i}"), "r", time, expires_at).await.unwrap();
         assert_eq!(claim, Claim::New);
+        let waiting = Waiting { run: fresh_run(&tenant, &sop("w"), time), step: 1 };
+        store.subscribe(&key, &waiting, expires_at).await.unwrap();
+        // Noted again for a shorter time, it stays for as long as it was to.
+        store.subscribe(&key, &waiting, EPOCH).await.unwrap();
     }
     // Three of five have expired; two of each are forgotten at a time.
     let now = EPOCH.plus_millis(1_002);
-    for expected in [4, 2, 0] {
+    for expected in [6, 3, 0] {
         assert_eq!(store.forget_expired(now, 2).await.unwrap(), expected);
     }
     let (since, until) = (EPOCH, now);
     let query = LogQuery { tenant, since, until, after: None, limit: 9 };
     assert_eq!(store.list(&query).await.unwrap().lines.len(), 2);
+    assert_eq!(store.waiting(&key, 9).await.unwrap().len(), 2);
 }

@@ -1,11 +1,14 @@
 //! Heads, and the lists made of them.
 
-use sop_core::engine::{Attention, Head, Status};
+use std::slice;
+
+use futures_util::future::join_all;
+use sop_core::engine::{Head, Status};
 use sop_core::id::{RunId, SopName, Tenant};
 use sop_core::time::Timestamp;
 use sop_runtime::port::Heads;
 
-use crate::conformance::{LAG_MAX, all_pages};
+use crate::conformance::{LAG_MAX, all_pages, settled};
 use crate::ids::{EPOCH, fresh_head, fresh_run, fresh_tenant, sop};
 use crate::patience::eventually;
 
@@ -19,7 +22,9 @@ pub async fn heads<S: Heads>(store: &S) {
     the_inbox_is_listed_longest_waiting_first(store).await;
     queued_runs_are_listed_longest_waiting_first(store).await;
     due_runs_are_listed_most_overdue_first(store).await;
-    a_head_is_where_its_attention_is(store).await;
+    a_head_is_where_its_places_are(store).await;
+    an_older_head_changes_no_place(store).await;
+    many_writers_leave_the_newest_head(store).await;
     a_page_of_one_tenant_leads_to_no_other(store).await;
 }
 
@@ -65,9 +70,9 @@ async fn the_head_of_the_newest_entry_stays<S: Heads>(store: &S) {
     let tenant = fresh_tenant();
     let unknown = fresh_run(&tenant, &sop("none"), EPOCH);
     assert_eq!(store.head(&unknown).await.expect("read"), None);
-    let mut first = fresh_head(&tenant, &sop("newest"), EPOCH, Attention::Due { at: EPOCH });
-    first.seq = 3;
-    project(store, &[first.clone()]).await;
+    let first = fresh_head(&tenant, &sop("newest"), EPOCH);
+    let first = Head { seq: 3, due: Some(EPOCH), queue: Some(later(1)), ..first };
+    project(store, slice::from_ref(&first)).await;
     let read = async || store.head(&first.run).await.expect("read");
     assert_eq!(read().await.as_ref(), Some(&first));
     for seq in [2, 3, 0] {
@@ -80,12 +85,14 @@ async fn the_head_of_the_newest_entry_stays<S: Heads>(store: &S) {
             seq,
             status: Status::Failed,
             gate: Some(7),
-            attention: Attention::Nothing,
+            due: None,
+            inbox: Some(later(2)),
+            queue: None,
             reason: Some("the pump żółć 🚰".into()),
             updated_at: later(3),
             ..first.clone()
         };
-        project(store, std::slice::from_ref(&newer)).await;
+        project(store, slice::from_ref(&newer)).await;
         assert_eq!(read().await, Some(newer));
     }
 }
@@ -93,23 +100,18 @@ async fn the_head_of_the_newest_entry_stays<S: Heads>(store: &S) {
 async fn runs_are_listed_newest_first<S: Heads>(store: &S) {
     let tenant = fresh_tenant();
     assert_eq!(runs(store, &tenant, 5).await, []);
-    let attention = [
-        Attention::Nothing,
-        Attention::Inbox { since: EPOCH },
-        Attention::Queue { since: EPOCH },
-        Attention::Due { at: EPOCH },
-    ];
-    let heads: Vec<_> = (0..11_i8)
+    let heads: Vec<_> = (0..11)
         .map(|i| {
-            let kind = attention[usize::from(i.unsigned_abs()) % attention.len()];
-            fresh_head(&tenant, &sop("runs"), later(i64::from(i)), kind)
+            let place = |bit: i64| (i & bit != 0).then_some(EPOCH);
+            let head = fresh_head(&tenant, &sop("runs"), later(i));
+            Head { due: place(1), inbox: place(2), queue: place(4), ..head }
         })
         .collect();
     let order = [3, 0, 10, 7, 1, 2, 9, 8, 4, 6, 5];
     for i in order {
         project(store, &heads[i..=i]).await;
     }
-    project(store, &[fresh_head(&fresh_tenant(), &sop("runs"), later(4), attention[0])]).await;
+    project(store, &[fresh_head(&fresh_tenant(), &sop("runs"), later(4))]).await;
     let newest_first: Vec<_> = heads.iter().rev().cloned().collect();
     eventually("all runs are listed", LAG_MAX, async || {
         runs(store, &tenant, 100).await == newest_first
@@ -127,19 +129,17 @@ async fn the_inbox_is_listed_longest_waiting_first<S: Heads>(store: &S) {
     let mut heads: Vec<_> = (0_i64..)
         .zip(waits)
         .map(|(i, since)| {
-            let attention = Attention::Inbox { since: later(since) };
-            let head = fresh_head(&tenant, &sop("inbox"), later(i), attention);
-            Head { status: Status::Waiting, gate: Some(1), ..head }
+            let head = fresh_head(&tenant, &sop("inbox"), later(i));
+            // Some are to be woken as well: the inbox goes by its own instants.
+            let due = (i % 2 == 0).then(|| later(20 - i));
+            let inbox = Some(later(since));
+            Head { status: Status::Waiting, gate: Some(1), due, inbox, ..head }
         })
         .collect();
     project(store, &heads).await;
-    for attention in [Attention::Due { at: EPOCH }, Attention::Queue { since: EPOCH }] {
-        project(store, &[fresh_head(&tenant, &sop("inbox"), EPOCH, attention)]).await;
-    }
-    heads.sort_by_key(|head| match head.attention {
-        Attention::Inbox { since } => (since, head.run.clone()),
-        Attention::Nothing | Attention::Due { .. } | Attention::Queue { .. } => unreachable!(),
-    });
+    let elsewhere = fresh_head(&tenant, &sop("inbox"), EPOCH);
+    project(store, &[Head { due: Some(EPOCH), queue: Some(EPOCH), ..elsewhere }]).await;
+    heads.sort_by_key(|head| (head.inbox, head.run.clone()));
     eventually("the inbox is full", LAG_MAX, async || {
         inbox(store, &tenant, 100).await.len() == heads.len()
     })
@@ -154,24 +154,26 @@ async fn the_inbox_is_listed_longest_waiting_first<S: Heads>(store: &S) {
     }
 }
 
-fn sinces(heads: &[Head]) -> Vec<Attention> {
-    heads.iter().map(|head| head.attention).collect()
+fn sinces(heads: &[Head]) -> Vec<Option<Timestamp>> {
+    heads.iter().map(|head| head.inbox).collect()
 }
 
 async fn queued_runs_are_listed_longest_waiting_first<S: Heads>(store: &S) {
     let (tenant, mine) = (fresh_tenant(), sop("queue"));
     let heads: Vec<_> = (0..6)
         .map(|i| {
-            let attention = Attention::Queue { since: later(10 - i) };
-            fresh_head(&tenant, &mine, later(i), attention)
+            let inbox = (i % 2 == 0).then(|| later(i));
+            let queue = Some(later(10 - i));
+            Head { inbox, queue, ..fresh_head(&tenant, &mine, later(i)) }
         })
         .collect();
     project(store, &heads).await;
-    let attention = Attention::Queue { since: EPOCH };
-    for other in [sop("queue-2"), sop("queu")] {
-        project(store, &[fresh_head(&tenant, &other, EPOCH, attention)]).await;
+    let others =
+        [(&tenant, sop("queue-2")), (&tenant, sop("queu")), (&fresh_tenant(), mine.clone())];
+    for (tenant, other) in others {
+        let head = fresh_head(tenant, &other, EPOCH);
+        project(store, &[Head { queue: Some(EPOCH), ..head }]).await;
     }
-    project(store, &[fresh_head(&fresh_tenant(), &mine, EPOCH, attention)]).await;
     let expected: Vec<_> = ids(&heads).into_iter().rev().collect();
     eventually("all queued runs are listed", LAG_MAX, async || {
         queued(store, &tenant, &mine, 100).await == expected
@@ -185,11 +187,15 @@ async fn queued_runs_are_listed_longest_waiting_first<S: Heads>(store: &S) {
 async fn due_runs_are_listed_most_overdue_first<S: Heads>(store: &S) {
     let tenant = fresh_tenant();
     let heads: Vec<_> = (0..6)
-        .map(|i| fresh_head(&tenant, &sop("due"), later(i), Attention::Due { at: later(10 - i) }))
+        .map(|i| {
+            let queue = (i % 2 == 0).then(|| later(i));
+            let due = Some(later(10 - i));
+            Head { due, queue, ..fresh_head(&tenant, &sop("due"), later(i)) }
+        })
         .collect();
     project(store, &heads).await;
-    let attention = Attention::Due { at: EPOCH };
-    project(store, &[fresh_head(&fresh_tenant(), &sop("due"), EPOCH, attention)]).await;
+    let theirs = fresh_head(&fresh_tenant(), &sop("due"), EPOCH);
+    project(store, &[Head { due: Some(EPOCH), ..theirs }]).await;
     let expected: Vec<_> = ids(&heads).into_iter().rev().collect();
     eventually("all due runs are listed", LAG_MAX, async || {
         due(store, &tenant, later(99), 100).await == expected
@@ -201,54 +207,114 @@ async fn due_runs_are_listed_most_overdue_first<S: Heads>(store: &S) {
     assert_eq!(due(store, &tenant, later(4), 100).await, []);
 }
 
-async fn a_head_is_where_its_attention_is<S: Heads>(store: &S) {
+/// How often the sweep, the inbox and the SOP's queue find the run of `head`.
+async fn found<S: Heads>(store: &S, head: &Head) -> (usize, usize, usize) {
+    let is_it = |run: &RunId| *run == head.run;
+    let due = due(store, &head.tenant, later(99), 9).await;
+    let inbox = ids(&inbox(store, &head.tenant, 9).await);
+    let queued = queued(store, &head.tenant, &head.sop, 9).await;
+    let count = |runs: Vec<RunId>| runs.iter().filter(|run| is_it(run)).count();
+    (count(due), count(inbox), count(queued))
+}
+
+/// Waits until the lists agree with `head`.
+async fn is_listed_as<S: Heads>(store: &S, head: &Head) {
+    let one = |place: Option<Timestamp>| usize::from(place.is_some());
+    let expected = (one(head.due), one(head.inbox), one(head.queue));
+    let what = format!("due, inbox and queue have {expected:?} of entry {}", head.seq);
+    eventually(&what, LAG_MAX, async || found(store, head).await == expected).await;
+    eventually("the run is listed once", LAG_MAX, async || {
+        ids(&runs(store, &head.tenant, 9).await) == [head.run.clone()]
+    })
+    .await;
+}
+
+/// Every way from some of the three places to others, with the same instants and with others.
+async fn a_head_is_where_its_places_are<S: Heads>(store: &S) {
     let (tenant, mine) = (fresh_tenant(), sop("moves"));
-    let first = fresh_head(&tenant, &mine, EPOCH, Attention::Nothing);
+    let mut head = fresh_head(&tenant, &mine, EPOCH);
+    // Minutes of due, inbox and queue.
     let moves = [
-        Attention::Queue { since: later(1) },
-        Attention::Due { at: later(2) },
-        Attention::Due { at: later(1) },
-        Attention::Inbox { since: later(3) },
-        Attention::Queue { since: later(2) },
-        Attention::Inbox { since: later(1) },
-        Attention::Due { at: later(5) },
-        Attention::Nothing,
+        (None, None, Some(1)),
+        (Some(2), None, None),
+        (Some(1), None, None),
+        (None, Some(3), None),
+        (Some(4), Some(3), None),
+        (Some(4), Some(3), Some(2)),
+        (Some(5), Some(3), Some(2)),
+        (None, Some(3), Some(2)),
+        (Some(1), None, Some(2)),
+        (None, None, Some(1)),
+        (None, Some(1), None),
+        (Some(7), Some(6), Some(5)),
+        (None, None, None),
+        (Some(1), Some(1), Some(1)),
+        (None, None, None),
     ];
-    for (seq, attention) in (1_u64..).zip(moves) {
-        project(store, &[Head { seq, attention, ..first.clone() }]).await;
-        let expected = match attention {
-            Attention::Nothing => (0, 0, 0),
-            Attention::Queue { .. } => (1, 0, 0),
-            Attention::Due { .. } => (0, 1, 0),
-            Attention::Inbox { .. } => (0, 0, 1),
-        };
-        eventually(&format!("the run is only in {attention:?}"), LAG_MAX, async || {
-            let found = (
-                queued(store, &tenant, &mine, 9).await.len(),
-                due(store, &tenant, later(99), 9).await.len(),
-                inbox(store, &tenant, 9).await.len(),
-            );
-            found == expected
-        })
-        .await;
-        let run = || vec![first.run.clone()];
-        eventually("the run is listed once", LAG_MAX, async || {
-            ids(&runs(store, &tenant, 9).await) == run()
-        })
-        .await;
+    for places in moves {
+        head.seq += 1;
+        let [due_at, since, queued_since] = <[_; 3]>::from(places).map(|at| at.map(later));
+        (head.due, head.inbox, head.queue) = (due_at, since, queued_since);
+        project(store, slice::from_ref(&head)).await;
+        assert_eq!(store.head(&head.run).await.expect("read").as_ref(), Some(&head));
+        is_listed_as(store, &head).await;
+        if let Some(due_at) = head.due {
+            let before = due_at.plus_millis(-1);
+            eventually("it is due at its instant, and not before", LAG_MAX, async || {
+                due(store, &tenant, due_at, 9).await == [head.run.clone()]
+                    && due(store, &tenant, before, 9).await.is_empty()
+            })
+            .await;
+        }
     }
-    let stale = Head { attention: Attention::Inbox { since: EPOCH }, ..first.clone() };
-    project(store, &[stale]).await;
-    assert_eq!(inbox(store, &tenant, 9).await, [], "an older head changes no index");
+}
+
+async fn an_older_head_changes_no_place<S: Heads>(store: &S) {
+    let everywhere = (Some(later(1)), Some(later(1)), Some(later(1)));
+    let nowhere = (None, None, None);
+    let mixed = (Some(later(3)), None, Some(later(4)));
+    for (here, there) in [(everywhere, nowhere), (nowhere, everywhere), (mixed, everywhere)] {
+        let (tenant, name) = (fresh_tenant(), sop("stale"));
+        let head = |seq, (due, inbox, queue)| {
+            let run = fresh_head(&tenant, &name, EPOCH);
+            Head { seq, due, inbox, queue, ..run }
+        };
+        let newest = head(5, here);
+        project(store, slice::from_ref(&newest)).await;
+        is_listed_as(store, &newest).await;
+        for seq in [4, 5, 0] {
+            let stale = Head { run: newest.run.clone(), ..head(seq, there) };
+            project(store, &[stale]).await;
+            assert_eq!(store.head(&newest.run).await.expect("read").as_ref(), Some(&newest));
+            is_listed_as(store, &newest).await;
+        }
+    }
+}
+
+/// Projections that pass each other leave what the newest says, in every list.
+async fn many_writers_leave_the_newest_head<S: Heads>(store: &S) {
+    let head = fresh_head(&fresh_tenant(), &sop("pass"), EPOCH);
+    let heads: Vec<_> = (1..=16)
+        .map(|seq| {
+            let place = |bit: u64| (seq & bit != 0).then_some(later(1));
+            Head { seq, due: place(1), inbox: place(2), queue: place(4), ..head.clone() }
+        })
+        .chain([Head { seq: 17, inbox: Some(later(2)), ..head.clone() }])
+        .collect();
+    let race = heads.iter().rev().map(async |head| {
+        settled("project", || store.project(head)).await;
+    });
+    join_all(race).await;
+    let newest = heads.last().expect("there are some");
+    assert_eq!(store.head(&head.run).await.expect("read").as_ref(), Some(newest));
+    is_listed_as(store, newest).await;
 }
 
 async fn a_page_of_one_tenant_leads_to_no_other<S: Heads>(store: &S) {
     let (mine, theirs) = (fresh_tenant(), fresh_tenant());
     for tenant in [&mine, &theirs] {
         let heads: Vec<_> = (0..4)
-            .map(|i| {
-                fresh_head(tenant, &sop("fence"), later(i), Attention::Inbox { since: later(i) })
-            })
+            .map(|i| Head { inbox: Some(later(i)), ..fresh_head(tenant, &sop("fence"), later(i)) })
             .collect();
         project(store, &heads).await;
         eventually("all runs are listed", LAG_MAX, async || {

@@ -6,7 +6,8 @@ use sop_core::id::{Digest, RunId, SopName, Tenant};
 use sop_core::journal::Sealed;
 use sop_runtime::port::{
     Append, Blobs, Catalog, CatalogHead, Claim, CronCursor, EventLog, HeadPage, Heads, Idempotency,
-    Journal, LogLine, LogPage, LogQuery, Pairing, PortError, Publish, Token, Tokens,
+    Journal, LogLine, LogPage, LogQuery, Pairing, PortError, Publish, Token, Tokens, Version,
+    Versions, Waiting, Waits,
 };
 
 use crate::failing::Failing;
@@ -35,6 +36,10 @@ impl<P: Journal> Journal for Failing<P> {
 
     async fn counters(&self, tenant: &Tenant, sop: &SopName) -> Result<Counters, PortError> {
         self.fuse.guard("read counters", self.inner.counters(tenant, sop)).await
+    }
+
+    async fn total(&self, tenant: &Tenant) -> Result<u32, PortError> {
+        self.fuse.guard("read the workspace's counter", self.inner.total(tenant)).await
     }
 
     async fn congested(&self, tenant: &Tenant, limit: usize) -> Result<Vec<SopName>, PortError> {
@@ -95,6 +100,40 @@ impl<P: Heads> Heads for Failing<P> {
         limit: usize,
     ) -> Result<Vec<RunId>, PortError> {
         self.fuse.guard("list due runs", self.inner.due(tenant, now, limit)).await
+    }
+}
+
+impl<P: Waits> Waits for Failing<P> {
+    async fn subscribe(
+        &self,
+        key: &Digest,
+        waiting: &Waiting,
+        until: Timestamp,
+    ) -> Result<(), PortError> {
+        self.fuse.guard("note who waits", self.inner.subscribe(key, waiting, until)).await
+    }
+
+    async fn unsubscribe(&self, key: &Digest, waiting: &Waiting) -> Result<(), PortError> {
+        self.fuse.guard("forget who waits", self.inner.unsubscribe(key, waiting)).await
+    }
+
+    async fn waiting(&self, key: &Digest, limit: usize) -> Result<Vec<Waiting>, PortError> {
+        self.fuse.guard("list who waits", self.inner.waiting(key, limit)).await
+    }
+}
+
+impl<P: Versions> Versions for Failing<P> {
+    async fn put_version(&self, tenant: &Tenant, version: &Version) -> Result<(), PortError> {
+        self.fuse.guard("store a version", self.inner.put_version(tenant, version)).await
+    }
+
+    async fn versions(
+        &self,
+        tenant: &Tenant,
+        sop: Option<&SopName>,
+        limit: usize,
+    ) -> Result<Vec<Version>, PortError> {
+        self.fuse.guard("list versions", self.inner.versions(tenant, sop, limit)).await
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use sop_core::Timestamp;
-use sop_core::engine::{Attention, Head};
+use sop_core::engine::Head;
 use sop_core::id::{RunId, SopName, Tenant};
 use sop_runtime::port::{HeadPage, Heads, PortError};
 
@@ -34,27 +34,6 @@ fn page(rest: Vec<(String, &Head)>, limit: usize) -> HeadPage {
     let more = rest.len() > limit;
     let next = rest.get(limit.wrapping_sub(1)).filter(|_| more).map(|(key, _)| key.clone());
     HeadPage { heads: rest.into_iter().take(limit).map(|(_, head)| head.clone()).collect(), next }
-}
-
-fn inbox_since(head: &Head) -> Option<Timestamp> {
-    match head.attention {
-        Attention::Inbox { since } => Some(since),
-        Attention::Nothing | Attention::Due { .. } | Attention::Queue { .. } => None,
-    }
-}
-
-fn queued_since(head: &Head) -> Option<Timestamp> {
-    match head.attention {
-        Attention::Queue { since } => Some(since),
-        Attention::Nothing | Attention::Due { .. } | Attention::Inbox { .. } => None,
-    }
-}
-
-fn due_at(head: &Head) -> Option<Timestamp> {
-    match head.attention {
-        Attention::Due { at } => Some(at),
-        Attention::Nothing | Attention::Inbox { .. } | Attention::Queue { .. } => None,
-    }
 }
 
 impl Heads for Memory {
@@ -90,7 +69,7 @@ impl Heads for Memory {
         limit: usize,
     ) -> Result<HeadPage, PortError> {
         let state = self.state();
-        let sorted = state.heads.sorted(tenant, inbox_since).into_iter();
+        let sorted = state.heads.sorted(tenant, |head| head.inbox).into_iter();
         let keyed = sorted
             .map(|(since, head)| (format!("{:020}.{}", since.as_millis().max(0), head.run), head));
         let rest = keyed.filter(|(key, _)| after.is_none_or(|after| key.as_str() > after));
@@ -104,7 +83,7 @@ impl Heads for Memory {
         limit: usize,
     ) -> Result<Vec<RunId>, PortError> {
         let state = self.state();
-        let of_sop = |head: &Head| queued_since(head).filter(|_| head.sop == *sop);
+        let of_sop = |head: &Head| head.queue.filter(|_| head.sop == *sop);
         let sorted = state.heads.sorted(tenant, of_sop).into_iter().take(limit);
         Ok(sorted.map(|(_, head)| head.run.clone()).collect())
     }
@@ -116,7 +95,7 @@ impl Heads for Memory {
         limit: usize,
     ) -> Result<Vec<RunId>, PortError> {
         let state = self.state();
-        let overdue = |head: &Head| due_at(head).filter(|at| *at <= now);
+        let overdue = |head: &Head| head.due.filter(|at| *at <= now);
         let sorted = state.heads.sorted(tenant, overdue).into_iter().take(limit);
         Ok(sorted.map(|(_, head)| head.run.clone()).collect())
     }

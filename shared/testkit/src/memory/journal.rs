@@ -13,6 +13,7 @@ use crate::memory::Memory;
 pub(super) struct State {
     entries: BTreeMap<(RunId, u64), Sealed>,
     counters: BTreeMap<(Tenant, SopName), Counters>,
+    totals: BTreeMap<Tenant, u32>,
     blobs: BTreeMap<Digest, String>,
 }
 
@@ -28,22 +29,38 @@ impl State {
         }
         if let Some(slot) = slot {
             let key = (slot.tenant.clone(), slot.sop.clone());
-            let counters = self.counters.get(&key).copied().unwrap_or_default();
-            if slot.active_max.is_some_and(|max| counters.active >= max) {
+            let counters = self.counters.get(&key).cloned().unwrap_or_default();
+            let total = self.totals.get(&slot.tenant).copied().unwrap_or(0);
+            if is_full(&counters, total, slot) {
                 return Append::Full;
             }
             self.counters.insert(key, changed(counters, slot));
+            if slot.total_max.is_some() {
+                self.totals.insert(slot.tenant.clone(), total.saturating_add_signed(slot.active));
+            }
         }
         self.entries.insert(place, entry.clone());
         Append::Appended
     }
 }
 
+/// Whether one of the bounds of `slot` is reached.
+fn is_full(counters: &Counters, total: u32, slot: &SlotChange) -> bool {
+    let reached = |count: u32, max: Option<u32>| max.is_some_and(|max| count >= max);
+    reached(counters.active, slot.active_max)
+        || reached(counters.open, slot.open_max)
+        || reached(counters.pending, slot.pending_max)
+        || reached(total, slot.total_max.filter(|_| slot.active > 0))
+}
+
 fn changed(counters: Counters, slot: &SlotChange) -> Counters {
     Counters {
         active: counters.active.saturating_add_signed(slot.active),
         waiting: counters.waiting.saturating_add_signed(slot.waiting),
+        open: counters.open.saturating_add_signed(slot.open),
+        pending: counters.pending.saturating_add_signed(slot.pending),
         completed_at: counters.completed_at.max(slot.completed_at),
+        latest: slot.latest.clone().or(counters.latest),
     }
 }
 
@@ -74,7 +91,11 @@ impl Journal for Memory {
 
     async fn counters(&self, tenant: &Tenant, sop: &SopName) -> Result<Counters, PortError> {
         let key = (tenant.clone(), sop.clone());
-        Ok(self.state().journal.counters.get(&key).copied().unwrap_or_default())
+        Ok(self.state().journal.counters.get(&key).cloned().unwrap_or_default())
+    }
+
+    async fn total(&self, tenant: &Tenant) -> Result<u32, PortError> {
+        Ok(self.state().journal.totals.get(tenant).copied().unwrap_or(0))
     }
 
     async fn congested(&self, tenant: &Tenant, limit: usize) -> Result<Vec<SopName>, PortError> {

@@ -3,7 +3,7 @@
 mod busy;
 mod crashes;
 
-use sop_core::engine::{Attention, Head};
+use sop_core::engine::Head;
 use sop_core::journal::Sealed;
 use sop_runtime::port::{Append, Consumer, Heads, Journal, Message, PortError, Queue, QueueName};
 use sop_testkit::conformance::{queue_suite, store_suite};
@@ -71,7 +71,7 @@ async fn flow(ports: &Failing<Memory>, entry: &Sealed, head: &Head) -> Result<()
 /// again, and see that all is there.
 #[tokio::test]
 async fn a_flow_that_dies_anywhere_heals_when_made_again() {
-    let head = fresh_head(&fresh_tenant(), &sop("heal"), EPOCH, Attention::Nothing);
+    let head = fresh_head(&fresh_tenant(), &sop("heal"), EPOCH);
     let entry = sealed(&head.run, 0, "start");
     let fuse = Fuse::whole();
     flow(&Failing::new(Memory::default(), &fuse), &entry, &head).await.unwrap();
