@@ -11,8 +11,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sop-core", &[]),
     ("sop-runtime", &["sop-core"]),
     ("sop-aws", &["sop-core", "sop-runtime"]),
-    ("sop-capability", &["sop-core", "sop-runtime"]),
-    ("sop-http", &["sop-core", "sop-runtime"]),
+    ("sop-schema", &["sop-core"]),
+    ("sop-capability", &["sop-core", "sop-schema", "sop-runtime"]),
+    ("sop-http", &["sop-core", "sop-schema", "sop-runtime"]),
     ("sop-local", &["sop-core", "sop-runtime"]),
     ("sop-testkit", &["sop-core", "sop-runtime"]),
     ("sop-emulator", &[]),
@@ -24,7 +25,18 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sopwith-executor", &["sop-core", "sop-runtime", "sop-aws", "sop-capability", "sop-wiring"]),
     ("sopwith-webhook", &["sop-core", "sop-runtime", "sop-aws", "sop-http", "sop-wiring"]),
     ("sopwith-api", &["sop-core", "sop-runtime", "sop-aws", "sop-http", "sop-wiring"]),
-    ("sop-cli", &["sop-core", "sop-runtime", "sop-local", "sop-http", "sop-capability"]),
+    (
+        "sop-cli",
+        &[
+            "sop-core",
+            "sop-schema",
+            "sop-runtime",
+            "sop-local",
+            "sop-http",
+            "sop-capability",
+            "sop-testkit",
+        ],
+    ),
     ("integration-tests", &["sop-core", "sop-runtime", "sop-aws", "sop-emulator"]),
 ];
 
