@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sop_core::definition::{self, Definition, Severity, SourceFiles};
+use sop_core::definition::{self, Definition, Severity, SourceFiles, Workspace};
 
 const TOML: &str = "[sop]\nname = \"x\"\ndescription = \"x\"\n[[triggers]]\ntype = \"manual\"\n";
 
@@ -13,7 +13,7 @@ fuzz_target!(|markdown: &str| {
         toml: TOML.into(),
         markdown: Some(markdown.into()),
     };
-    let parsed = definition::parse(&files);
+    let parsed = definition::parse(&files, &Workspace::default());
     let has_errors = parsed.diagnostics.iter().any(|found| found.severity == Severity::Error);
     assert_eq!(parsed.definition.is_none(), has_errors);
     for found in &parsed.diagnostics {

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sop_core::definition::{self, Definition, Severity, SourceFiles};
+use sop_core::definition::{self, Definition, Severity, SourceFiles, Workspace};
 use sop_core::matching::{Index, Listed, describe};
 
 const MARKDOWN: &str = "## Steps\n\n1. **A** — a\n2. **B** — b\n   - capability: noop\n";
@@ -14,7 +14,7 @@ fuzz_target!(|toml: &str| {
         toml: toml.into(),
         markdown: Some(MARKDOWN.into()),
     };
-    let parsed = definition::parse(&files);
+    let parsed = definition::parse(&files, &Workspace::default());
     let has_errors = parsed.diagnostics.iter().any(|found| found.severity == Severity::Error);
     assert_eq!(parsed.definition.is_none(), has_errors);
     for found in &parsed.diagnostics {

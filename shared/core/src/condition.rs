@@ -26,6 +26,7 @@ mod explain;
 pub(crate) mod lexer;
 mod number;
 mod parser;
+mod paths;
 mod payload;
 mod reference;
 #[cfg(test)]
@@ -33,6 +34,7 @@ mod tests;
 
 pub use ast::Segment;
 pub use explain::{Reason, Verdict};
+pub use paths::PathRef;
 pub use payload::Payload;
 
 /// A compiled condition; serialises as its text.
@@ -99,6 +101,18 @@ impl Condition {
     /// Each path that leads to nothing that the document can have, with its bytes.
     pub fn references(&self) -> Vec<Result<Reference, TemplateError>> {
         reference::references(&self.text, &self.expr)
+    }
+
+    /// The paths that it reads, in the order of the text.
+    pub fn paths(&self) -> Vec<PathRef<'_>> {
+        let mut found = Vec::new();
+        paths::collect(&self.expr, &mut found);
+        found.into_iter().map(PathRef).collect()
+    }
+
+    /// Whether a test in it compares the payload itself, as `> 0` does.
+    pub fn reads_whole_payload(&self) -> bool {
+        paths::reads_payload(&self.expr)
     }
 
     /// Says why no payload at all can make the condition true, where that is plain to see.

@@ -9,21 +9,33 @@ use std::ops::Range;
 use crate::limits;
 
 pub mod capability;
+mod choice;
 pub mod code;
 pub mod diagnostic;
+mod duration;
 mod fields;
 mod flow;
+mod gate;
+pub mod keys;
 mod literal;
 mod manifest;
 pub mod markdown;
 mod model;
 mod policy;
+mod settings;
 mod step;
+mod switch;
+mod template;
 mod trigger;
+mod way;
 mod with;
+mod workspace;
 
 use self::diagnostic::{Sink, quoted};
+use self::gate::Care;
 use self::manifest::Manifest;
+use self::settings::Settings;
+use self::step::Written;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use flow::{AdmissionPolicy, Backoff, Case, Delegation, Delivery, OnFailure};
@@ -31,6 +43,7 @@ pub use model::{
     Auth, Definition, ExecutionMode, Priority, Step, StepKind, Trigger, WebhookTrigger,
 };
 pub use policy::{OnTimeout, Policy, Route};
+pub use workspace::Workspace;
 
 /// The texts of one SOP's directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,13 +82,14 @@ pub struct WrittenName {
     pub span: Range<usize>,
 }
 
-/// Reads and checks the texts of one SOP.
-pub fn parse(files: &SourceFiles) -> Parsed {
+/// Reads and checks the texts of one SOP, under what its workspace says.
+pub fn parse(files: &SourceFiles, workspace: &Workspace) -> Parsed {
     let mut toml = Sink::new(file_path(&files.directory, "SOP.toml"), &files.toml);
     let markdown = files.markdown.as_deref().unwrap_or_default();
     let mut md = Sink::new(file_path(&files.directory, "SOP.md"), markdown);
-    let manifest = if fits(&mut toml) { manifest::read(&mut toml) } else { Manifest::default() };
-    let steps = if fits(&mut md) && files.markdown.is_some() {
+    let mut manifest =
+        if fits(&mut toml) { manifest::read(&mut toml) } else { Manifest::default() };
+    let mut steps = if fits(&mut md) && files.markdown.is_some() {
         markdown::read(&mut md)
     } else {
         Vec::new()
@@ -86,9 +100,8 @@ pub fn parse(files: &SourceFiles) -> Parsed {
         let help = "write one with a numbered list under `## Steps`".to_owned();
         toml.warn(code::NO_STEPS, at, message, help);
     }
-    if manifest.execution_mode == ExecutionMode::Deterministic {
-        check_deterministic(&mut md, &steps);
-    }
+    manifest.settings = std::mem::take(&mut manifest.settings).or(&workspace.settings);
+    let policies = check_steps(&mut md, &manifest, workspace, &mut steps);
     let name = manifest.written_name.as_ref().map(|(name, at)| {
         let (line, column) = toml.position(at.start);
         let file = toml.file().to_owned();
@@ -98,9 +111,31 @@ pub fn parse(files: &SourceFiles) -> Parsed {
     let written = name.as_ref().map(|name| name.name.as_str());
     let mut diagnostics = toml.finish(written);
     diagnostics.extend(md.finish(written));
-    let steps = steps.into_iter().map(|(step, _)| step).collect();
-    let definition = if has_errors { None } else { assemble(manifest, steps) };
+    let steps = steps.into_iter().map(|written| written.step).collect();
+    let definition = if has_errors { None } else { assemble(manifest, steps, policies, workspace) };
     Parsed { definition, diagnostics, name }
+}
+
+/// Checks what the steps are together, and under their SOP and workspace; answers with the policies that they
+/// name.
+fn check_steps(
+    md: &mut Sink<'_>,
+    manifest: &Manifest,
+    workspace: &Workspace,
+    steps: &mut [Written],
+) -> BTreeMap<String, Policy> {
+    let settings = &manifest.settings;
+    let mode = settings.execution_mode.unwrap_or_default();
+    if mode == ExecutionMode::Deterministic {
+        check_deterministic(md, steps);
+    }
+    // Numbers that are wrong say nothing about what is meant by them.
+    if !md.has_errors_of("SOP03") {
+        way::check(md, steps);
+    }
+    template::check_templates(md, manifest, steps);
+    let priority = settings.priority.unwrap_or_default();
+    gate::settle(md, Care { mode, priority, delegation: settings.delegation }, workspace, steps)
 }
 
 /// Checks what only several SOPs together can get wrong.
@@ -145,44 +180,51 @@ fn fits(sink: &mut Sink<'_>) -> bool {
     false
 }
 
-fn check_deterministic(sink: &mut Sink<'_>, steps: &[(Step, Range<usize>)]) {
-    for (step, at) in steps {
-        match step.kind {
+fn check_deterministic(sink: &mut Sink<'_>, steps: &[Written]) {
+    for written in steps {
+        match written.step.kind {
             StepKind::Execute => {
                 let message = format!(
                     "step {} needs someone to do it, and the SOP is deterministic",
-                    step.number
+                    written.step.number
                 );
                 let help = "give it a `capability`, make it a checkpoint, or change the \
                             `execution_mode`"
                     .to_owned();
-                sink.error_with_help(code::NOT_DETERMINISTIC, at.clone(), message, help);
+                let at = written.title_at.clone();
+                sink.error_with_help(code::NOT_DETERMINISTIC, at, message, help);
             }
             StepKind::Checkpoint | StepKind::Capability => {}
         }
     }
 }
 
-fn assemble(manifest: Manifest, steps: Vec<Step>) -> Option<Definition> {
+fn assemble(
+    manifest: Manifest,
+    steps: Vec<Step>,
+    policies: BTreeMap<String, Policy>,
+    workspace: &Workspace,
+) -> Option<Definition> {
+    let settings: Settings = manifest.settings;
     Some(Definition {
         name: manifest.name?,
         description: manifest.description,
         version: manifest.version,
-        priority: manifest.priority,
-        execution_mode: manifest.execution_mode,
-        cooldown_secs: manifest.cooldown_secs,
-        max_concurrent: manifest.max_concurrent,
-        timezone: manifest.timezone,
-        owner: manifest.owner,
-        workstream: manifest.workstream,
-        admission_policy: AdmissionPolicy::default(),
-        max_pending_approvals: None,
-        delegation: None,
-        input: None,
-        timeout_secs: None,
+        priority: settings.priority.unwrap_or_default(),
+        execution_mode: settings.execution_mode.unwrap_or_default(),
+        cooldown_secs: settings.cooldown_secs.unwrap_or_default(),
+        max_concurrent: settings.max_concurrent,
+        timezone: settings.timezone.unwrap_or_else(|| "UTC".to_owned()),
+        owner: settings.owner,
+        workstream: settings.workstream,
+        admission_policy: settings.admission_policy.unwrap_or_default(),
+        max_pending_approvals: settings.max_pending_approvals,
+        delegation: settings.delegation,
+        input: manifest.input,
+        timeout_secs: settings.timeout_secs,
         triggers: manifest.triggers,
         steps,
-        policies: BTreeMap::new(),
-        max_concurrent_total: None,
+        policies,
+        max_concurrent_total: workspace.max_concurrent_total,
     })
 }

@@ -25,16 +25,21 @@ use std::ops::Range;
 
 use serde_json::Value;
 
+mod mask;
 mod parser;
 mod reference;
 mod render;
 mod rendered;
+mod shape;
+mod steps;
 #[cfg(test)]
 mod tests;
 
+pub use mask::Mask;
 pub use reference::{Needs, Reference, Root, needs};
 pub use render::{RenderError, render, render_text};
 pub use rendered::{MissingSecret, Part, Rendered, SecretAt};
+pub use steps::{Finding, Key, Outline, takes_secrets};
 
 use crate::condition::ConditionError;
 use crate::limits::NESTING_MAX;

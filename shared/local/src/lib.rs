@@ -5,7 +5,9 @@
 //! told. `docs/store-sqlite.md` gives tables, keys and what each operation does.
 
 pub mod mqtt;
+pub mod secrets;
 pub mod store;
 pub mod worker;
 
+pub use secrets::LocalSecrets;
 pub use store::{OpenError, Sqlite};

@@ -30,7 +30,7 @@ pub use log::{Detail, SopVerdict};
 pub use pair::{Paired, authenticate, issue_token, new_code, redeem};
 pub use people::{ByHand, Submitted, run_by_hand, submit};
 pub use publish::{
-    Activated, Published, Push, VersionStatus, activate, archive, publish, versions,
+    Activated, Published, Push, Sources, VersionStatus, activate, archive, publish, versions,
 };
 pub use query::{RunDetail, events, inbox, journal, list_runs, run_detail};
 pub use rerun::{Rerun, rerun};

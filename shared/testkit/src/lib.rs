@@ -12,9 +12,11 @@ pub mod world;
 
 mod clock;
 mod patience;
+mod secrets;
 
 pub use clock::ManualClock;
 pub use failing::{Failing, Fuse, Moment};
 pub use memory::Memory;
 pub use patience::{Passage, RealTime, eventually};
+pub use secrets::MemorySecrets;
 pub use world::{Mischief, World};

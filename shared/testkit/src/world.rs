@@ -12,7 +12,7 @@ use sop_core::definition::SourceFiles;
 use sop_core::engine::{Decision, Input};
 use sop_core::id::{EventId, InputId, RunId};
 use sop_runtime::flow::{
-    self, Answer, Door, FlowError, Hook, Host, Published, Submitted, dispatch, execute,
+    self, Answer, Door, FlowError, Hook, Host, Published, Push, Submitted, dispatch, execute,
 };
 use sop_runtime::port::{Clock, Consumer, Queue, QueueName, Store};
 use sop_runtime::report;
@@ -158,8 +158,8 @@ where
             })
             .collect();
         loop {
-            match flow::publish(&self.host, &files, true).await {
-                Ok(Published::Active { .. }) => return,
+            match flow::publish(&self.host, files[..].into(), Push::Replace, "author").await {
+                Ok(Published::Active { .. } | Published::Drafted { .. }) => return,
                 Ok(Published::Invalid { diagnostics }) => panic!("{diagnostics:#?}"),
                 Err(error) => self.survive(&error),
             }
@@ -208,7 +208,7 @@ where
         assert!(self.deliveries < DELIVERIES_MAX, "the world does not come to rest: {body}");
         let done = match queue {
             QueueName::Events => dispatch(&self.host, body).await,
-            QueueName::Effects => execute(&self.host, &self.performer, body).await,
+            QueueName::Effects => execute(&self.host, (&self.performer, &()), body).await,
         };
         match done {
             Ok(()) => true,

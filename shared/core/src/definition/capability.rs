@@ -3,10 +3,15 @@
 use serde_json::{Map, Value};
 
 use super::diagnostic::{choices, listed, quoted, suggest};
+use super::duration;
 use crate::limits;
 
+mod start;
+mod wait_event;
+
 /// The capabilities of this version.
-pub const KNOWN: &[&str] = &["http.request", "json.validate", "noop", "wait"];
+pub const KNOWN: &[&str] =
+    &["http.request", "json.validate", "noop", "sop.start", "transform", "wait", "wait.event"];
 
 const METHODS: &[&str] = &["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
 
@@ -41,6 +46,18 @@ pub fn check(capability: &str, with: Option<&Value>) -> Result<(), Misfit> {
         "noop" => Ok(()),
         "http.request" => http_request(object(capability, with, "{\"url\": \"https://...\"}")?),
         "json.validate" => json_validate(object(capability, with, "{\"schema\": {...}}")?),
+        "sop.start" => start::check(object(capability, with, "{\"sop\": \"name\"}")?),
+        "transform" => match with {
+            Some(_) => Ok(()),
+            None => Err(Misfit::new(
+                "`transform` needs a `with`",
+                "write what it gives: `- with: {\"id\": \"{{ event.id }}\"}`",
+            )),
+        },
+        "wait.event" => {
+            let example = "{\"source\": \"mqtt\", \"topic\": \"orders/paid\"}";
+            wait_event::check(object(capability, with, example)?)
+        }
         "wait" => wait(object(capability, with, "{\"seconds\": 2}")?),
         unknown => Err(Misfit::new(
             format!("unknown capability {}", quoted(unknown)),
@@ -81,12 +98,16 @@ fn http_request(with: &Map<String, Value>) -> Result<(), Misfit> {
         key: None,
         help: help(),
     })?;
-    if !url.as_str().is_some_and(is_http_url) {
+    let is_address = |url: &str| match url.split_once("{{") {
+        Some((before, _)) => before.is_empty() || is_http_start(before),
+        None => is_http_url(url),
+    };
+    if !url.as_str().is_some_and(is_address) {
         return Err(Misfit::of("url", "`url` is not an HTTP address", help()));
     }
     if let Some(method) = with.get("method") {
         let name = method.as_str().unwrap_or_default();
-        if !METHODS.contains(&name) {
+        if !METHODS.contains(&name) && !is_template(name) {
             let message = format!("{method} is not an HTTP method");
             return Err(Misfit::of("method", message, choices(name, METHODS)));
         }
@@ -104,10 +125,16 @@ fn http_request(with: &Map<String, Value>) -> Result<(), Misfit> {
     whole_number(with, "timeout_ms", 1, limits::CALL_TIMEOUT_MS)
 }
 
-fn is_http_url(url: &str) -> bool {
+pub(super) fn is_http_url(url: &str) -> bool {
     let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     host.is_some_and(|host| host.starts_with(|c: char| c.is_alphanumeric() || c == '['))
         && !url.contains(|c: char| c.is_whitespace() || c.is_control())
+}
+
+/// Whether a template's text begins as an address does.
+fn is_http_start(text: &str) -> bool {
+    ["https://", "http://"].iter().any(|scheme| text.starts_with(scheme))
+        && !text.contains(|c: char| c.is_whitespace() || c.is_control())
 }
 
 /// Source: RFC 9110, sections 5.1 and 5.5.
@@ -128,19 +155,48 @@ fn json_validate(with: &Map<String, Value>) -> Result<(), Misfit> {
 }
 
 fn wait(with: &Map<String, Value>) -> Result<(), Misfit> {
-    only_keys(with, &["seconds", "ms"])?;
-    match (with.get("seconds"), with.get("ms")) {
-        (Some(_), None) => whole_number(with, "seconds", 1, limits::WAIT_MS_MAX / 1_000),
-        (None, Some(_)) => whole_number(with, "ms", 1, limits::WAIT_MS_MAX),
-        (Some(_), Some(_)) | (None, None) => {
-            Err(Misfit::new("`wait` takes either `seconds` or `ms`", "write `{\"seconds\": 2}`"))
+    let ways = ["seconds", "ms", "duration", "until"];
+    only_keys(with, &ways)?;
+    let said: Vec<&str> = ways.into_iter().filter(|way| with.contains_key(*way)).collect();
+    match said.as_slice() {
+        ["seconds"] => whole_number(with, "seconds", 1, limits::WAIT_MS_MAX / 1_000),
+        ["ms"] => whole_number(with, "ms", 1, limits::WAIT_MS_MAX),
+        ["duration"] => {
+            let text = with["duration"].as_str().unwrap_or_default();
+            if is_template(text) || duration::parse_secs(text).is_some() {
+                return Ok(());
+            }
+            let help = duration::HELP.to_owned();
+            Err(Misfit::of("duration", "`duration` is not a duration", help))
         }
+        ["until"] => {
+            let text = with["until"].as_str().unwrap_or_default();
+            if is_template(text) || chrono::DateTime::parse_from_rfc3339(text).is_ok() {
+                return Ok(());
+            }
+            let help = "write `2026-03-01T07:30:00Z`, or a template".to_owned();
+            Err(Misfit::of("until", "`until` is not a time", help))
+        }
+        _ => Err(Misfit::new(
+            "`wait` takes either `seconds` or `ms`, or `duration` or `until`",
+            "write `{\"seconds\": 2}`",
+        )),
     }
+}
+
+/// Whether a text says what it is only when the step runs.
+fn is_template(text: &str) -> bool {
+    text.contains("{{")
+}
+
+fn is_template_value(value: &Value) -> bool {
+    value.as_str().is_some_and(is_template)
 }
 
 fn whole_number(with: &Map<String, Value>, key: &str, least: i64, most: i64) -> Result<(), Misfit> {
     match with.get(key) {
         None => Ok(()),
+        Some(value) if is_template_value(value) => Ok(()),
         Some(value) if value.as_i64().is_some_and(|n| (least..=most).contains(&n)) => Ok(()),
         Some(_) => {
             let message = format!("`{key}` is out of range or not a whole number");
@@ -162,6 +218,23 @@ mod tests {
             ("noop", None),
             ("wait", Some(json!({"seconds": 2}))),
             ("wait", Some(json!({"ms": 1}))),
+            ("wait", Some(json!({"seconds": "{{ event.pause }}"}))),
+            ("wait", Some(json!({"duration": "2h"}))),
+            ("wait", Some(json!({"until": "2026-03-01T07:30:00Z"}))),
+            ("wait", Some(json!({"until": "{{ event.at }}"}))),
+            ("transform", Some(json!(["{{ event }}"]))),
+            ("sop.start", Some(json!({"sop": "deploy", "payload": {"id": "{{ event.id }}"}}))),
+            ("wait.event", Some(json!({"source": "webhook", "path": "/sop/paid"}))),
+            (
+                "wait.event",
+                Some(
+                    json!({"source": "mqtt", "topic": "orders/+/paid", "condition": "$.ok == true",
+                    "correlate": {"event": "$.order_id", "key": "{{ event.order_id }}"}}),
+                ),
+            ),
+            ("wait.event", Some(json!({"source": "peripheral", "board": "b", "signal": "s"}))),
+            ("http.request", Some(json!({"url": "{{ event.url }}", "method": "{{ event.how }}"}))),
+            ("http.request", Some(json!({"url": "https://a/{{ event.id }}?q={{ run.id }}"}))),
             ("json.validate", Some(json!({"schema": {}, "value": 1}))),
             (
                 "http.request",
@@ -202,11 +275,40 @@ mod tests {
                 json!({"url": "https://a", "expect_status": 999}),
                 Some("expect_status"),
             ),
+            ("http.request", json!({"url": "ftp://a/{{ event.id }}"}), Some("url")),
             ("htp.request", json!({}), None),
+            ("wait", json!({"duration": "2 hours"}), Some("duration")),
+            ("wait", json!({"until": "tomorrow"}), Some("until")),
+            ("wait", json!({"until": 5}), Some("until")),
+            ("sop.start", json!({}), None),
+            ("sop.start", json!({"sop": "no name"}), Some("sop")),
+            ("sop.start", json!({"sop": "a", "input": 1}), Some("input")),
+            ("wait.event", json!({}), None),
+            ("wait.event", json!({"source": "cron"}), Some("source")),
+            ("wait.event", json!({"source": "mqtt"}), None),
+            ("wait.event", json!({"source": "mqtt", "topic": "a/#/b"}), Some("topic")),
+            ("wait.event", json!({"source": "mqtt", "topic": "a", "path": "/x"}), Some("path")),
+            ("wait.event", json!({"source": "webhook", "path": "/x"}), Some("path")),
+            (
+                "wait.event",
+                json!({"source": "mqtt", "topic": "a", "condition": "$."}),
+                Some("condition"),
+            ),
+            (
+                "wait.event",
+                json!({"source": "mqtt", "topic": "a", "correlate": {"event": "id", "key": "x"}}),
+                Some("correlate"),
+            ),
+            (
+                "wait.event",
+                json!({"source": "mqtt", "topic": "a", "correlate": {"event": "$.id"}}),
+                Some("correlate"),
+            ),
         ] {
             let misfit = check(capability, Some(&with)).expect_err("does not fit");
             assert_eq!(misfit.key.as_deref(), key, "{capability} {with}");
         }
         assert!(check("wait", None).is_err());
+        assert!(check("transform", None).is_err());
     }
 }

@@ -30,7 +30,6 @@ codes! {
     UNKNOWN_TABLE = "SOP0003", "an unknown table or top-level key";
     NO_SOP_TABLE = "SOP0004", "no `[sop]` table";
     UNKNOWN_KEY = "SOP0101", "an unknown key in `[sop]`";
-    LATER_KEY = "SOP0102", "a key of `[sop]` that this version does not support";
     WRONG_TYPE = "SOP0103", "a value of the wrong type";
     BAD_CHOICE = "SOP0104", "a value that is not one of those allowed";
     OUT_OF_RANGE = "SOP0105", "a number out of its range";
@@ -39,6 +38,8 @@ codes! {
     BAD_TIMEZONE = "SOP0108", "an unknown time zone";
     NO_DESCRIPTION = "SOP0109", "an SOP without a description";
     EMPTY_TEXT = "SOP0110", "an empty text";
+    BAD_DURATION = "SOP0111", "a duration that cannot be read";
+    BAD_SCHEMA = "SOP0112", "a value that is not a JSON Schema";
     UNKNOWN_TRIGGER = "SOP0201", "an unknown trigger type";
     LATER_TRIGGER = "SOP0202", "a trigger that this version does not support";
     UNKNOWN_TRIGGER_KEY = "SOP0203", "a key that this trigger does not have";
@@ -59,7 +60,6 @@ codes! {
     STRAY_KEY = "SOP0306", "a key that belongs to no step";
     STRAY_TEXT = "SOP0307", "text that belongs to no step";
     UNKNOWN_STEP_KEY = "SOP0401", "an unknown step key";
-    LATER_STEP_KEY = "SOP0402", "a step key that this version does not support";
     BAD_STEP_VALUE = "SOP0403", "a step key with a wrong value";
     REPEATED_STEP_KEY = "SOP0404", "a step key given twice";
     UNKNOWN_CAPABILITY = "SOP0405", "an unknown capability";
@@ -68,7 +68,32 @@ codes! {
     WITH_MISFIT = "SOP0408", "a `with` that its capability does not take";
     STRAY_WITH = "SOP0409", "a `with` without a capability";
     NOT_DETERMINISTIC = "SOP0410", "a step that a deterministic SOP cannot have";
+    EDIT_WITHOUT_GATE = "SOP0411", "an `edit` where no gate is";
+    NO_GATE = "SOP0412", "a gate's key on a step without a gate";
+    KEY_OF_OTHERS = "SOP0413", "a key that this kind of step cannot have";
+    IDLE_KEY = "SOP0414", "a key that does nothing for this kind of step";
+    BACKOFF_WITHOUT_RETRY = "SOP0415", "a `backoff` without a retry";
+    RETRY_ON_CHECKPOINT = "SOP0416", "a retry of a checkpoint";
+    TIMEOUT_ON_CHECKPOINT = "SOP0417", "a `timeout` on a checkpoint";
     SAME_NAME = "SOP0501", "two SOPs of one name";
+    MISSING_TARGET = "SOP0601", "a way to a step that there is not";
+    BAD_DEPENDENCY = "SOP0602", "a dependency on the step itself or a later one";
+    DEPENDENCY_CYCLE = "SOP0603", "steps that wait for each other";
+    JUMP_IN_GRAPH = "SOP0604", "a jump where steps depend on each other";
+    UNREACHABLE = "SOP0605", "a step that no run comes to";
+    TERMINAL_AND_NEXT = "SOP0606", "a step that ends the run and goes on";
+    AFTER_ELSE = "SOP0607", "a way out that is never taken";
+    WHEN_ALONE = "SOP0608", "a `when` without a way out";
+    GOTO_ITSELF = "SOP0609", "a step that goes to itself when it fails";
+    BAD_READ = "SOP0610", "a condition of a step that reads what a run does not have";
+    UNKNOWN_WORKSPACE_KEY = "SOP0701", "an unknown table or key in `workspace.toml`";
+    BAD_WORKSPACE_NAME = "SOP0702", "a group or policy with an unusable name";
+    UNKNOWN_POLICY = "SOP0703", "an unknown policy";
+    UNKNOWN_GROUP = "SOP0704", "an unknown group";
+    EMPTY_GROUP = "SOP0705", "a group without members";
+    BAD_QUORUM = "SOP0706", "a quorum that a group cannot reach";
+    BAD_ROUTE = "SOP0707", "a route that leads nowhere";
+    NO_TIMEOUT = "SOP0708", "a time-out's key without a time-out";
 }
 
 /// The row of a code; letter case is ignored.

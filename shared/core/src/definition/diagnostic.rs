@@ -78,6 +78,19 @@ impl<'s> Sink<'s> {
         self.found.iter().any(|found| found.severity == Severity::Error)
     }
 
+    /// How many findings there are.
+    pub(super) fn count(&self) -> usize {
+        self.found.len()
+    }
+
+    /// Whether an error has a code that begins so.
+    pub(super) fn has_errors_of(&self, prefix: &str) -> bool {
+        let is_such = |found: &Diagnostic| {
+            found.severity == Severity::Error && found.code.starts_with(prefix)
+        };
+        self.found.iter().any(is_such)
+    }
+
     pub(super) fn error(&mut self, code: &'static str, span: Range<usize>, message: String) {
         self.push(code, Severity::Error, span, message, None);
     }

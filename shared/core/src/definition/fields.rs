@@ -6,13 +6,12 @@ use toml::de::{DeTable, DeValue};
 
 use super::code;
 use super::diagnostic::{Sink, choices, listed, quoted, suggest};
+use super::duration;
 
 /// What a table may hold, for [`check_keys`].
 pub(super) struct Keys<'k> {
     pub(super) known: &'k [&'k str],
-    pub(super) later: &'k [&'k str],
     pub(super) unknown_code: &'static str,
-    pub(super) later_code: &'static str,
     /// Such as "`[sop]`".
     pub(super) place: &'k str,
 }
@@ -24,13 +23,8 @@ pub(super) fn check_keys(sink: &mut Sink<'_>, table: &DeTable<'_>, keys: &Keys<'
         if keys.known.contains(&name) {
             continue;
         }
-        if keys.later.contains(&name) {
-            let message = format!("{} is not supported by this version yet", quoted(name));
-            sink.error(keys.later_code, key.span(), message);
-            continue;
-        }
         let message = format!("unknown key {} in {}", quoted(name), keys.place);
-        let help = match suggest(name, keys.known).or_else(|| suggest(name, keys.later)) {
+        let help = match suggest(name, keys.known) {
             _ if name == "deterministic" => "write `execution_mode = \"deterministic\"`".into(),
             Some(probable) => format!("did you mean `{probable}`?"),
             None => match keys.known {
@@ -99,6 +93,11 @@ pub(super) fn number(
     number
 }
 
+/// As [`number`], of something that is counted from 1.
+pub(super) fn count(sink: &mut Sink<'_>, table: &DeTable<'_>, key: &str) -> Option<u32> {
+    number(sink, table, key, 1..=u64::from(u32::MAX)).and_then(|count| u32::try_from(count).ok())
+}
+
 /// The value that the text of `key` stands for.
 pub(super) fn choice<T: Copy>(
     sink: &mut Sink<'_>,
@@ -115,6 +114,49 @@ pub(super) fn choice<T: Copy>(
     let help = choices(found.text, &names);
     sink.error_with_help(code::BAD_CHOICE, found.span, message, help);
     None
+}
+
+/// The seconds of `key`, written such as `15m`.
+pub(super) fn duration(sink: &mut Sink<'_>, table: &DeTable<'_>, key: &str) -> Option<u64> {
+    let found = text(sink, table, key)?;
+    let secs = duration::parse_secs(found.text);
+    if secs.is_none() {
+        let message = format!("{} is not a duration", quoted(found.text));
+        sink.error_with_help(code::BAD_DURATION, found.span, message, duration::HELP.to_owned());
+    }
+    secs
+}
+
+/// The texts in the list of `key`, none of them empty.
+pub(super) fn texts(sink: &mut Sink<'_>, table: &DeTable<'_>, key: &str) -> Option<Vec<String>> {
+    let value = table.get(key)?;
+    let DeValue::Array(list) = value.get_ref() else {
+        wrong_type(sink, key, value.span(), "a list of texts in quotes", value.get_ref());
+        return None;
+    };
+    let mut texts = Vec::new();
+    for entry in list.iter() {
+        match entry.get_ref() {
+            DeValue::String(text) if text.trim().is_empty() => {
+                let help = "write a name, or leave it out".to_owned();
+                let message = format!("a text of `{key}` is empty");
+                sink.error_with_help(code::EMPTY_TEXT, entry.span(), message, help);
+            }
+            DeValue::String(text) => texts.push(text.to_string()),
+            other => wrong_type(sink, key, entry.span(), "a list of texts in quotes", other),
+        }
+    }
+    Some(texts)
+}
+
+/// The truth of `key`.
+pub(super) fn flag(sink: &mut Sink<'_>, table: &DeTable<'_>, key: &str) -> Option<bool> {
+    let value = table.get(key)?;
+    let flag = value.get_ref().as_bool();
+    if flag.is_none() {
+        wrong_type(sink, key, value.span(), "true or false", value.get_ref());
+    }
+    flag
 }
 
 /// Reports a value whose type is not the one that `key` has.

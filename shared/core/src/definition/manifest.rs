@@ -2,47 +2,19 @@
 
 use std::ops::Range;
 
+use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::code;
 use super::diagnostic::{Sink, listed, quoted, suggest};
 use super::fields::{self, Keys};
-use super::model::{ExecutionMode, Priority, Trigger};
+use super::keys;
+use super::model::Trigger;
+use super::settings::Settings;
 use super::trigger;
+use super::with;
 use crate::id::SopName;
-use crate::limits;
-
-pub(super) const MODES: &[(&str, ExecutionMode)] = &[
-    ("auto", ExecutionMode::Auto),
-    ("supervised", ExecutionMode::Supervised),
-    ("step_by_step", ExecutionMode::StepByStep),
-    ("priority_based", ExecutionMode::PriorityBased),
-    ("deterministic", ExecutionMode::Deterministic),
-];
-
-const PRIORITIES: &[(&str, Priority)] = &[
-    ("low", Priority::Low),
-    ("normal", Priority::Normal),
-    ("high", Priority::High),
-    ("critical", Priority::Critical),
-];
-
-const SOP_KEYS: &[&str] = &[
-    "name",
-    "description",
-    "version",
-    "priority",
-    "execution_mode",
-    "cooldown_secs",
-    "max_concurrent",
-    "owner",
-    "workstream",
-    "timezone",
-];
-
-const LATER_SOP_KEYS: &[&str] =
-    &["admission_policy", "max_pending_approvals", "delegation", "input", "timeout"];
 
 const TABLES: &[&str] = &["sop", "triggers"];
 
@@ -54,13 +26,8 @@ pub(super) struct Manifest {
     pub(super) name: Option<SopName>,
     pub(super) description: String,
     pub(super) version: String,
-    pub(super) priority: Priority,
-    pub(super) execution_mode: ExecutionMode,
-    pub(super) cooldown_secs: u64,
-    pub(super) max_concurrent: Option<u32>,
-    pub(super) timezone: String,
-    pub(super) owner: Option<String>,
-    pub(super) workstream: Option<String>,
+    pub(super) input: Option<Value>,
+    pub(super) settings: Settings,
     pub(super) triggers: Vec<Trigger>,
 }
 
@@ -103,7 +70,7 @@ fn sop_table<'t, 'i>(
             // A file whose keys stand bare needs one remark, not one for each key.
             let bare = root
                 .keys()
-                .filter(|key| SOP_KEYS.contains(&key.get_ref().as_ref()))
+                .filter(|key| keys::of_sop().contains(&key.get_ref().as_ref()))
                 .min_by_key(|key| key.span().start);
             let at = bare.map_or(0..0, Spanned::span);
             let help = "begin the file with `[sop]`, then `name = \"...\"`".to_owned();
@@ -116,12 +83,12 @@ fn sop_table<'t, 'i>(
 fn check_tables(sink: &mut Sink<'_>, root: &DeTable<'_>, has_sop: bool) {
     for key in root.keys() {
         let name: &str = key.get_ref();
-        if TABLES.contains(&name) || (!has_sop && SOP_KEYS.contains(&name)) {
+        if TABLES.contains(&name) || (!has_sop && keys::of_sop().contains(&name)) {
             continue;
         }
         let help = if name == "steps" {
             "steps are the numbered list under `## Steps` in SOP.md".into()
-        } else if SOP_KEYS.contains(&name) {
+        } else if keys::of_sop().contains(&name) {
             format!("move `{name}` below `[sop]`")
         } else if let Some(probable) = suggest(name, TABLES) {
             format!("did you mean `{probable}`?")
@@ -134,13 +101,8 @@ fn check_tables(sink: &mut Sink<'_>, root: &DeTable<'_>, has_sop: bool) {
 }
 
 fn read_sop(sink: &mut Sink<'_>, table: &DeTable<'_>, at: Range<usize>, manifest: &mut Manifest) {
-    let keys = Keys {
-        known: SOP_KEYS,
-        later: LATER_SOP_KEYS,
-        unknown_code: code::UNKNOWN_KEY,
-        later_code: code::LATER_KEY,
-        place: "`[sop]`",
-    };
+    let known = keys::of_sop();
+    let keys = Keys { known: &known, unknown_code: code::UNKNOWN_KEY, place: "`[sop]`" };
     fields::check_keys(sink, table, &keys);
     read_name(sink, table, at, manifest);
     if let Some(description) = fields::text(sink, table, "description") {
@@ -148,24 +110,32 @@ fn read_sop(sink: &mut Sink<'_>, table: &DeTable<'_>, at: Range<usize>, manifest
     }
     manifest.version = fields::some_text(sink, table, "version")
         .map_or_else(|| "0.1.0".to_owned(), |version| version.text.to_owned());
-    manifest.priority = fields::choice(sink, table, "priority", PRIORITIES).unwrap_or_default();
-    manifest.execution_mode =
-        fields::choice(sink, table, "execution_mode", MODES).unwrap_or_default();
-    manifest.cooldown_secs =
-        fields::number(sink, table, "cooldown_secs", 0..=limits::COOLDOWN_SECS_MAX).unwrap_or(0);
-    manifest.max_concurrent =
-        fields::number(sink, table, "max_concurrent", 1..=u64::from(u32::MAX))
-            .and_then(|runs| u32::try_from(runs).ok());
-    manifest.owner = fields::some_text(sink, table, "owner").map(|owner| owner.text.to_owned());
-    manifest.workstream =
-        fields::some_text(sink, table, "workstream").map(|stream| stream.text.to_owned());
-    manifest.timezone = timezone(sink, table).unwrap_or_else(|| "UTC".to_owned());
+    manifest.input = schema(sink, table, "input");
+    manifest.settings = Settings::read(sink, table);
+}
+
+/// The JSON Schema of `key`: a table, `true` or `false`, or a text that holds JSON.
+fn schema(sink: &mut Sink<'_>, table: &DeTable<'_>, key: &str) -> Option<Value> {
+    let value = table.get(key)?;
+    let read = match value.get_ref() {
+        DeValue::String(text) => serde_json::from_str(text).map_err(|error| error.to_string()),
+        other => with::to_json(other),
+    };
+    let reason = match read {
+        Ok(schema) if with::is_schema(&schema) => return Some(schema),
+        Ok(_) => "it is an object, `true` or `false`".to_owned(),
+        Err(reason) => reason,
+    };
+    let message = format!("`{key}` is not a JSON Schema: {reason}");
+    let help = format!("write `{key} = {{ type = \"object\" }}`, or JSON in quotes");
+    sink.error_with_help(code::BAD_SCHEMA, value.span(), message, help);
+    None
 }
 
 fn read_name(sink: &mut Sink<'_>, table: &DeTable<'_>, at: Range<usize>, manifest: &mut Manifest) {
     if !table.contains_key("name") {
         // A misspelt key is already reported, and says the same.
-        if !table.keys().any(|key| suggest(key.get_ref(), SOP_KEYS) == Some("name")) {
+        if !table.keys().any(|key| suggest(key.get_ref(), &keys::of_sop()) == Some("name")) {
             let help = "add `name = \"...\"` below `[sop]`".to_owned();
             sink.error_with_help(code::NO_NAME, at, "the SOP has no name".into(), help);
         }

@@ -10,7 +10,7 @@ use self::document::Document;
 use super::code;
 use super::diagnostic::{Diagnostic, Sink};
 use super::model::Step;
-use super::step;
+use super::step::{self, Written};
 use crate::limits;
 
 mod document;
@@ -30,16 +30,16 @@ pub struct ParsedSteps {
 /// Reads the steps of a Markdown text by itself.
 pub fn parse_steps(markdown: &str) -> ParsedSteps {
     let mut sink = Sink::new("SOP.md".into(), markdown);
-    let steps = read(&mut sink).into_iter().map(|(step, _)| step).collect();
+    let steps = read(&mut sink).into_iter().map(|written| written.step).collect();
     ParsedSteps { steps, diagnostics: sink.finish(None) }
 }
 
-/// Reads the steps of the sink's text, each with the place of its title.
+/// Reads the steps of the sink's text, each with its places.
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "the parser has many events, and few matter here"
 )]
-pub(super) fn read(sink: &mut Sink<'_>) -> Vec<(Step, Range<usize>)> {
+pub(super) fn read(sink: &mut Sink<'_>) -> Vec<Written> {
     let document = Document::new(sink.source());
     let mut section = Section::default();
     let mut near_miss = None;
@@ -73,7 +73,7 @@ pub(super) fn read(sink: &mut Sink<'_>) -> Vec<(Step, Range<usize>)> {
 struct Section {
     heading: Option<Range<usize>>,
     is_open: bool,
-    steps: Vec<(Step, Range<usize>)>,
+    steps: Vec<Written>,
     last_written: u32,
     /// A number was given twice, and what follows may go on so.
     is_repeating: bool,
@@ -161,7 +161,7 @@ fn read_step(sink: &mut Sink<'_>, document: &Document<'_>, index: usize, section
         sink.warn(code::NO_TITLE, item.marker.clone(), message, help);
     }
     let place = if item.title_at.is_empty() { item.marker.clone() } else { item.title_at.clone() };
-    section.steps.push((step::build(sink, number, item), place));
+    section.steps.push(step::build(sink, number, item, place));
 }
 
 /// Reports a written number that is not the next, but not all that follow from it.

@@ -123,7 +123,7 @@ pub struct WebhookTrigger {
 }
 
 /// One step.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Step {
     /// Its place, counted from 1.
     pub number: u32,

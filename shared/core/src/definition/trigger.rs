@@ -4,9 +4,11 @@ use std::ops::Range;
 
 use toml::de::DeTable;
 
+use super::choice::AUTHS;
 use super::code;
 use super::diagnostic::{Sink, choices, quoted};
 use super::fields::{self, Keys, Text};
+use super::keys::{self, METHODS};
 use super::literal;
 use super::manifest;
 use super::model::{Auth, Trigger, WebhookTrigger};
@@ -14,9 +16,6 @@ use crate::condition::Condition;
 use crate::cron::CronExpr;
 use crate::topic::TopicFilter;
 
-const TYPES: &[&str] = &["manual", "webhook", "mqtt", "cron", "peripheral"];
-const METHODS: &[&str] = &["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
-const AUTHS: &[(&str, Auth)] = &[("bearer", Auth::Bearer), ("none", Auth::None)];
 const LATER_AUTHS: &[&str] = &["github", "stripe", "slack", "standard"];
 
 /// Reads one trigger; `None` when something about it was reported.
@@ -24,31 +23,22 @@ const LATER_AUTHS: &[&str] = &["github", "stripe", "slack", "standard"];
 /// `at` is its header, or the table itself when it is written inline.
 pub(super) fn read(sink: &mut Sink<'_>, table: &DeTable<'_>, at: Range<usize>) -> Option<Trigger> {
     let kind = required(sink, table, "type", "a trigger", &at)?;
-    let (place, known): (&str, &[&str]) = match kind.text {
-        "manual" => ("a manual trigger", &["type"]),
-        "webhook" => ("a webhook trigger", &["type", "path", "method", "auth", "condition"]),
-        "mqtt" => ("an mqtt trigger", &["type", "topic", "condition"]),
-        "cron" => ("a cron trigger", &["type", "expression", "timezone"]),
-        "peripheral" => ("a peripheral trigger", &["type", "board", "signal", "condition"]),
-        "event" => {
-            let message = "`event` triggers are not supported by this version yet".to_owned();
-            sink.error(code::LATER_TRIGGER, kind.span, message);
-            return None;
-        }
-        unknown => {
-            let message = format!("unknown trigger type {}", quoted(unknown));
-            let help = choices(unknown, TYPES);
-            sink.error_with_help(code::UNKNOWN_TRIGGER, kind.span, message, help);
-            return None;
-        }
+    if kind.text == "event" {
+        let message = "`event` triggers are not supported by this version yet".to_owned();
+        sink.error(code::LATER_TRIGGER, kind.span, message);
+        return None;
+    }
+    let Some((name, _, own)) = keys::TRIGGERS.iter().find(|(name, ..)| *name == kind.text) else {
+        let types: Vec<&str> = keys::TRIGGERS.iter().map(|(name, ..)| *name).collect();
+        let message = format!("unknown trigger type {}", quoted(kind.text));
+        let help = choices(kind.text, &types);
+        sink.error_with_help(code::UNKNOWN_TRIGGER, kind.span, message, help);
+        return None;
     };
-    let keys = Keys {
-        known,
-        later: &[],
-        unknown_code: code::UNKNOWN_TRIGGER_KEY,
-        later_code: code::LATER_TRIGGER,
-        place,
-    };
+    let article = if *name == "mqtt" { "an" } else { "a" };
+    let place = format!("{article} {name} trigger");
+    let known: Vec<&str> = ["type"].into_iter().chain(keys::names(own)).collect();
+    let keys = Keys { known: &known, unknown_code: code::UNKNOWN_TRIGGER_KEY, place: &place };
     fields::check_keys(sink, table, &keys);
     match kind.text {
         "manual" => Some(Trigger::Manual),
@@ -98,7 +88,7 @@ fn checked_path(sink: &mut Sink<'_>, path: Text<'_>) -> Option<String> {
 }
 
 /// What to write instead; `None` for a path that requests can have once they are decoded.
-fn path_problem(path: &str) -> Option<&'static str> {
+pub(super) fn path_problem(path: &str) -> Option<&'static str> {
     if path != path.trim() || path.chars().any(char::is_control) {
         return Some("leave out the spaces around it and control characters");
     }
@@ -174,17 +164,21 @@ fn peripheral(sink: &mut Sink<'_>, table: &DeTable<'_>, at: &Range<usize>) -> Op
 }
 
 fn exact_name(sink: &mut Sink<'_>, key: &str, name: Text<'_>) -> Option<String> {
-    let usable = name.text == name.text.trim()
-        && !name.text.is_empty()
-        && !name.text.contains(['/', '+', '#'])
-        && !name.text.chars().any(char::is_control);
-    if usable {
+    if is_exact_name(name.text) {
         return Some(name.text.to_owned());
     }
     let message = format!("no device has the {key} {}", quoted(name.text));
     let help = "it is one exact name, without `/`, `+`, `#` or spaces around it".to_owned();
     sink.error_with_help(code::BAD_SIGNAL, name.span, message, help);
     None
+}
+
+/// Whether a board or a signal can be called so.
+pub(super) fn is_exact_name(name: &str) -> bool {
+    name == name.trim()
+        && !name.is_empty()
+        && !name.contains(['/', '+', '#'])
+        && !name.chars().any(char::is_control)
 }
 
 fn condition(sink: &mut Sink<'_>, table: &DeTable<'_>) -> Option<Condition> {

@@ -12,28 +12,58 @@ use super::fields::toml_reason;
 use super::markdown::KeyItem;
 
 /// The value of a `with` key and its bytes; `None` when it was reported.
-pub(super) fn read(sink: &mut Sink<'_>, key: &KeyItem<'_>) -> Option<(Value, Range<usize>)> {
+pub(super) fn read(sink: &mut Sink<'_>, key: &KeyItem<'_>) -> Option<Value> {
+    read_value(sink, key, code::BAD_WITH, "{\"seconds\": 2}")
+}
+
+/// The JSON Schema of an `input` or `output` key; `None` when it was reported.
+pub(super) fn read_schema(sink: &mut Sink<'_>, key: &KeyItem<'_>) -> Option<Value> {
+    let example = "{\"type\": \"object\"}";
+    let schema = read_value(sink, key, code::BAD_SCHEMA, example)?;
+    if is_schema(&schema) {
+        return Some(schema);
+    }
+    let at = key.fence.clone().unwrap_or_else(|| key.value.clone());
+    let message = format!("`{}` is not a JSON Schema", key.name);
+    let help = format!("a schema is an object, `true` or `false`: `- {}: {example}`", key.name);
+    sink.error_with_help(code::BAD_SCHEMA, at, message, help);
+    None
+}
+
+/// Whether a value could be a JSON Schema: whether it is one is for the library that evaluates it to say.
+/// Source: JSON Schema 2020-12, core, section 4.3.
+pub(super) fn is_schema(value: &Value) -> bool {
+    matches!(value, Value::Object(_) | Value::Bool(_))
+}
+
+fn read_value(
+    sink: &mut Sink<'_>,
+    key: &KeyItem<'_>,
+    code: &'static str,
+    example: &str,
+) -> Option<Value> {
+    let name = key.name;
     if let Some(extra) = key.extra.clone() {
-        let message = "`with` takes one value, and more stands below it".to_owned();
+        let message = format!("`{name}` takes one value, and more stands below it");
         let help = "write it on the key's line, or in one fenced block below it".to_owned();
-        sink.error_with_help(code::BAD_WITH, extra, message, help);
+        sink.error_with_help(code, extra, message, help);
         return None;
     }
     let at = key.fence.clone().unwrap_or_else(|| key.value.clone());
     let text = &sink.source()[at.clone()];
     if text.trim().is_empty() {
-        let help = "write JSON or a TOML value: `- with: {\"seconds\": 2}`".to_owned();
-        sink.error_with_help(code::BAD_WITH, key.key.clone(), "`with` has no value".into(), help);
+        let help = format!("write JSON or a TOML value: `- {name}: {example}`");
+        sink.error_with_help(code, key.key.clone(), format!("`{name}` has no value"), help);
         return None;
     }
     match parse(text) {
-        Ok(value) => Some((value, at)),
+        Ok(value) => Some(value),
         Err((offset, reason)) => {
             let offset = at.start + offset.min(text.len());
             let length = sink.source()[offset..].chars().next().map_or(0, char::len_utf8);
-            let message = format!("`with` cannot be read: {reason}");
-            let help = "write JSON, such as `{\"seconds\": 2}`".to_owned();
-            sink.error_with_help(code::BAD_WITH, offset..offset + length, message, help);
+            let message = format!("`{name}` cannot be read: {reason}");
+            let help = format!("write JSON, such as `{example}`");
+            sink.error_with_help(code, offset..offset + length, message, help);
             None
         }
     }
@@ -69,7 +99,7 @@ fn floor(text: &str, at: usize) -> usize {
     (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
-fn to_json(value: &DeValue<'_>) -> Result<Value, String> {
+pub(super) fn to_json(value: &DeValue<'_>) -> Result<Value, String> {
     Ok(match value {
         DeValue::String(text) => Value::String(text.to_string()),
         DeValue::Boolean(flag) => Value::Bool(*flag),

@@ -192,13 +192,16 @@ fn step_number(key: &str) -> Option<u32> {
     (number.to_string() == key).then_some(number)
 }
 
-fn near<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str> {
+/// The candidate that `word` was probably meant to be.
+pub(super) fn near<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str> {
     let folded = word.to_ascii_lowercase();
     candidates
         .iter()
-        .filter(|_| word.len() <= 16)
-        .map(|candidate| (strsim::damerau_levenshtein(&folded, candidate), *candidate))
-        .filter(|(distance, _)| *distance <= 1)
+        .filter(|candidate| word.len() <= 64 && candidate.len() <= 64)
+        .map(|candidate| {
+            (strsim::damerau_levenshtein(&folded, &candidate.to_ascii_lowercase()), *candidate)
+        })
+        .filter(|(distance, candidate)| *distance <= (candidate.len() / 4).max(1))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }

@@ -7,7 +7,7 @@ use sop_core::condition::Condition;
 use sop_core::cron::CronExpr;
 use sop_core::definition::{
     self, Auth, Definition, ExecutionMode, Parsed, Priority, Severity, SourceFiles, Step, StepKind,
-    Trigger, WebhookTrigger, code, diagnostic,
+    Trigger, WebhookTrigger, Workspace, code, diagnostic,
 };
 use sop_core::id::SopName;
 use sop_core::topic::TopicFilter;
@@ -51,23 +51,27 @@ fn directories(parent: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// Parses under no `workspace.toml`.
+fn parse_files(files: &SourceFiles) -> Parsed {
+    definition::parse(files, &Workspace::default())
+}
+
 fn parse(toml: &str, markdown: &str) -> Parsed {
-    definition::parse(&SourceFiles {
-        directory: "sops/x".into(),
-        toml: toml.into(),
-        markdown: Some(markdown.into()),
-    })
+    parse_files(&files("sops/x", toml, markdown))
 }
 
 /// What is printed for a parsed definition.
-fn rendered(files: &SourceFiles, parsed: &Parsed) -> String {
+fn rendered(files: &SourceFiles, workspace: &str, parsed: &Parsed) -> String {
     parsed
         .diagnostics
         .iter()
         .map(|found| {
-            let is_toml = found.file.ends_with(".toml");
-            let markdown = files.markdown.as_deref().unwrap_or_default();
-            diagnostic::render(found, if is_toml { &files.toml } else { markdown })
+            let text = match found.file.rsplit('/').next() {
+                Some("SOP.md") => files.markdown.as_deref().unwrap_or_default(),
+                Some("SOP.toml") => &files.toml,
+                _ => workspace,
+            };
+            diagnostic::render(found, text)
         })
         .collect::<Vec<_>>()
         .join("\n")
@@ -90,6 +94,25 @@ fn fenced(page: &str) -> Vec<(String, String)> {
     found
 }
 
+/// What the examples of steps stand under.
+const EXAMPLE_WORKSPACE: &str = "[groups.ops]\nmembers = [\"anna\", \"ben\"]\n\
+                                 [policies.production]\ngroup = \"ops\"\nquorum = 2\n";
+
+fn parse_under(workspace: &str, toml: &str, markdown: &str) -> Parsed {
+    parse_in(workspace, &files("sops/x", toml, markdown))
+}
+
+fn parse_in(workspace: &str, files: &SourceFiles) -> Parsed {
+    let (workspace, mut diagnostics) = Workspace::parse(workspace, "sops/workspace.toml");
+    let mut parsed = definition::parse(files, &workspace);
+    diagnostics.append(&mut parsed.diagnostics);
+    Parsed { diagnostics, ..parsed }
+}
+
+fn files(directory: &str, toml: &str, markdown: &str) -> SourceFiles {
+    SourceFiles { directory: directory.into(), toml: toml.into(), markdown: Some(markdown.into()) }
+}
+
 /// Parses an example with whatever it leaves out added.
 fn parse_example(language: &str, example: &str) -> Parsed {
     let sop = "[sop]\nname = \"x\"\ndescription = \"d\"\n";
@@ -103,8 +126,10 @@ fn parse_example(language: &str, example: &str) -> Parsed {
         }
         "md" => {
             let heading = if example.contains("# Steps") { "" } else { "## Steps\n\n" };
-            parse(&format!("{sop}{manual}"), &format!("{heading}{example}"))
+            let markdown = format!("{heading}{example}");
+            parse_under(EXAMPLE_WORKSPACE, &format!("{sop}{manual}"), &markdown)
         }
+        "toml workspace" => parse_under(example, &format!("{sop}{manual}"), steps),
         other => panic!("unexpected language `{other}` in an example"),
     }
 }

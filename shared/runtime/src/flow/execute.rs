@@ -14,7 +14,7 @@ use sop_core::id::RunId;
 use crate::envelope::{Body, Envelope};
 use crate::flow::advance::load;
 use crate::flow::{FlowError, Host};
-use crate::port::{Blobs, Catalog, Clock, Idempotency, Journal, PortError, Queue, QueueName};
+use crate::port::{Blobs, Catalog, Clock, Idempotency, Journal, Queue, QueueName, Secrets};
 
 pub(super) use relate::{awaits, no_child};
 
@@ -64,9 +64,6 @@ pub trait Perform: Send + Sync {
 
     /// Sends word of an open gate; why it could not be sent otherwise, in which case it is sent again.
     fn notify(&self, notice: &Notice) -> impl Future<Output = Result<(), String>> + Send;
-
-    /// The secret named `name`, if there is one.
-    fn secret(&self, name: &str) -> impl Future<Output = Result<Option<String>, PortError>> + Send;
 }
 
 /// Carries out one message of the effects queue. When it returns `Ok` the message may be forgotten.
@@ -76,9 +73,9 @@ pub trait Perform: Send + Sync {
 ///
 /// # Errors
 /// The message is to be delivered again, or to become a dead letter.
-pub async fn execute<S, Q, C, P>(
+pub async fn execute<S, Q, C, P, K>(
     host: &Host<S, Q, C>,
-    performer: &P,
+    (performer, secrets): (&P, &K),
     message: &str,
 ) -> Result<(), FlowError>
 where
@@ -86,6 +83,7 @@ where
     Q: Queue,
     C: Clock,
     P: Perform,
+    K: Secrets,
 {
     let Body::Effect { effect } = Envelope::parse(message)? else {
         return Err(FlowError::WrongQueue);
@@ -93,7 +91,7 @@ where
     match effect {
         Effect::Perform { ref key, .. } => {
             let at = load(host, &key.run).await?;
-            perform::perform(host, performer, (&at.sop, at.run()), effect).await
+            perform::perform(host, (performer, secrets), (&at.sop, at.run()), effect).await
         }
         Effect::StartChild { ref parent, .. } => {
             let at = load(host, &parent.run).await?;

@@ -3,12 +3,27 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use sop_core::definition::{self, Definition, Diagnostic, Severity, SourceFiles, code};
+use sop_core::definition::{self, Definition, Diagnostic, Severity, SourceFiles, Workspace, code};
 use sop_core::id::{Digest, SopName};
 use sop_core::matching::{Listed, Snapshot};
 
 use crate::flow::{FlowError, Host};
 use crate::port::{Catalog, Clock, Publish, Version, Versions};
+
+/// What is pushed: the texts of SOPs, and what they share.
+#[derive(Debug, Clone, Copy)]
+pub struct Sources<'a> {
+    /// The SOPs.
+    pub files: &'a [SourceFiles],
+    /// The text of `workspace.toml`, where there is one.
+    pub workspace: Option<&'a str>,
+}
+
+impl<'a> From<&'a [SourceFiles]> for Sources<'a> {
+    fn from(files: &'a [SourceFiles]) -> Self {
+        Self { files, workspace: None }
+    }
+}
 
 /// What is to become of pushed definitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,17 +88,17 @@ pub enum Activated {
     NoVersion,
 }
 
-/// Checks `files` and keeps them as drafts or makes them active.
+/// Checks `sources` and keeps them as drafts or makes them active.
 ///
 /// # Errors
 /// When a port fails: either all of it is active or none.
 pub async fn publish<S: Catalog + Versions, Q, C: Clock>(
     host: &Host<S, Q, C>,
-    files: &[SourceFiles],
+    sources: Sources<'_>,
     push: Push,
     by: &str,
 ) -> Result<Published, FlowError> {
-    let (definitions, diagnostics) = check(files);
+    let (definitions, diagnostics) = check(sources);
     let Some(definitions) = definitions else {
         return Ok(Published::Invalid { diagnostics });
     };
@@ -181,11 +196,16 @@ fn version_of<S, Q, C: Clock>(host: &Host<S, Q, C>, sop: &Definition, by: &str) 
     }
 }
 
-/// The definitions in `files`, or none when anything about them is an error. What could be loaded but
+/// The definitions in `sources`, or none when anything about them is an error. What could be loaded but
 /// never run is an error here.
-fn check(files: &[SourceFiles]) -> (Option<Vec<Definition>>, Vec<Diagnostic>) {
-    let parsed: Vec<_> = files.iter().map(definition::parse).collect();
-    let mut diagnostics = definition::check_workspace(&parsed);
+fn check(sources: Sources<'_>) -> (Option<Vec<Definition>>, Vec<Diagnostic>) {
+    let (workspace, mut diagnostics) = match sources.workspace {
+        Some(text) => Workspace::parse(text, "workspace.toml"),
+        None => (Workspace::default(), Vec::new()),
+    };
+    let files = sources.files.iter();
+    let parsed: Vec<_> = files.map(|files| definition::parse(files, &workspace)).collect();
+    diagnostics.extend(definition::check_workspace(&parsed));
     let mut definitions = Vec::new();
     for one in parsed {
         definitions.extend(one.definition);

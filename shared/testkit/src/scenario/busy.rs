@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use sop_core::engine::{End, State};
+use sop_core::engine::{End, Phase};
 use sop_core::id::{EventId, RunId, Tenant};
 use sop_core::journal::verify;
 use sop_runtime::flow::{self, Host, dispatch, execute};
@@ -178,8 +178,8 @@ async fn completed<S: Store, Q, C: Clock>(host: &Host<S, Q, C>, runs: &[RunId]) 
         let first = entries[0].open().expect("an entry");
         let sop = host.definition(&first.after.identity.definition).await.expect("there");
         let verified = verify(&entries, &sop).expect("the ledger holds");
-        let state = verified.run.state;
-        assert!(matches!(state, State::Finished { end: End::Completed, .. }), "{run}: {state:?}");
+        let phase = verified.run.phase;
+        assert!(matches!(phase, Phase::Finished { end: End::Completed, .. }), "{run}: {phase:?}");
     }
     runs.len()
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sop_core::definition::StepKind;
-use sop_core::engine::{End, Head, State};
+use sop_core::engine::{End, Head, Phase};
 use sop_core::id::{EventId, RunId, SopName};
 use sop_core::journal::{Verified, verify};
 use sop_runtime::flow;
@@ -88,11 +88,11 @@ where
         let definition = &newest.after.identity.definition;
         let sop = self.plain().definition(definition).await.expect("the definition is there");
         let verified = verify(&entries, &sop).expect("the ledger holds");
-        let projected = Head::of(&newest.after, newest.seq, newest.at);
+        let projected = Head::of(&sop, &newest.after, newest.seq, newest.at);
         assert_eq!(*head, projected, "the head is that of the newest entry");
         let is_completed =
-            matches!(newest.after.state, State::Finished { end: End::Completed, .. });
-        assert!(is_completed, "{run} of {}: {:?}", head.sop, newest.after.state);
+            matches!(newest.after.phase, Phase::Finished { end: End::Completed, .. });
+        assert!(is_completed, "{run} of {}: {:?}", head.sop, newest.after.phase);
         let counts = self.performer().counts();
         let mut effects = 0;
         for step in &sop.steps {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::{Value, json};
 use sop_core::engine::EffectKey;
 use sop_core::id::RunId;
-use sop_runtime::flow::{Call, Perform};
+use sop_runtime::flow::{Call, Notice, Perform};
 
 /// Does every call at once and remembers it; clones share the list.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +17,7 @@ struct State {
     calls: BTreeMap<EffectKey, Vec<Call>>,
     active: BTreeMap<RunId, u32>,
     active_max: usize,
+    notices: Vec<Notice>,
 }
 
 impl Performer {
@@ -34,6 +35,11 @@ impl Performer {
     /// The calls with `key`.
     pub fn calls(&self, key: &EffectKey) -> Vec<Call> {
         self.with(|state| state.calls.get(key).cloned().unwrap_or_default())
+    }
+
+    /// Word of gates that was sent, each once for each time it was sent.
+    pub fn notices(&self) -> Vec<Notice> {
+        self.with(|state| state.notices.clone())
     }
 
     /// The most runs for which calls were ever under way at once.
@@ -64,5 +70,10 @@ impl Perform for Performer {
             Some(reason) => Err(reason.to_string()),
             None => Ok(json!({ "done": call.key.step })),
         }
+    }
+
+    async fn notify(&self, notice: &Notice) -> Result<(), String> {
+        self.with(|state| state.notices.push(notice.clone()));
+        Ok(())
     }
 }

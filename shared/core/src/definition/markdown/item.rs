@@ -5,7 +5,8 @@ use std::ops::Range;
 use pulldown_cmark::{CodeBlockKind, Event, Tag};
 
 use super::document::{Document, is_inline};
-use crate::definition::step::{DECORATION, LATER_STEP_KEYS, STEP_KEYS, known_key};
+use crate::definition::keys::{self, StepKey};
+use crate::definition::step::DECORATION;
 
 /// One numbered item as it is written.
 pub(in crate::definition) struct Item<'s> {
@@ -29,6 +30,8 @@ pub(in crate::definition) struct KeyItem<'s> {
     pub(in crate::definition) value: Range<usize>,
     /// The content of a fenced block below the key.
     pub(in crate::definition) fence: Option<Range<usize>>,
+    /// That content as a text: without indentation, and without the last line end.
+    pub(in crate::definition) fence_text: Option<String>,
     /// A further block, which no key takes.
     pub(in crate::definition) extra: Option<Range<usize>>,
     whole: Range<usize>,
@@ -68,7 +71,7 @@ fn find_misplaced<'s>(document: &Document<'s>, root: usize, found: &mut Vec<KeyI
             Event::Start(Tag::BlockQuote(_)) => at = document.after(at),
             Event::Start(Tag::List(None)) => {
                 let keys = document.children(at).filter_map(|item| key_of(document, item));
-                found.extend(keys.filter(|key| STEP_KEYS.contains(&key.name)));
+                found.extend(keys.filter(|key| keys::step_key(key.name).is_some_and(is_plain)));
                 at += 1;
             }
             _ => at += 1,
@@ -137,11 +140,12 @@ pub(super) fn key_of<'s>(document: &Document<'s>, index: usize) -> Option<KeyIte
     let value_from = (key.end + 1).min(stop);
     let value = unquoted(source, document.trimmed(&(value_from..stop)));
     let fence = block.and_then(|block| fenced(document, block));
+    let fence_text = fence.as_ref().and(block).map(|block| code_text(document, block));
     let extra = if fence.is_some() { blocks.next() } else { block };
     let extra = extra
         .map(|block| document.trimmed(document.at(block).1))
         .or_else(|| fence.clone().filter(|_| !value.is_empty()));
-    Some(KeyItem { name: name.trim_end(), key, value, fence, extra, whole })
+    Some(KeyItem { name: name.trim_end(), key, value, fence, fence_text, extra, whole })
 }
 
 /// Where to stop looking for the colon of a key.
@@ -155,22 +159,26 @@ fn key_name(text: &str) -> Option<&str> {
     let (name, after) = (&line[..separator], &line[separator + 1..]);
     if line[separator..].starts_with('=') {
         // With the sign it is no key's name, so it is reported.
-        return STEP_KEYS.contains(&name.trim_end()).then_some(&line[..=separator]);
+        return keys::step_key(name.trim_end()).map(|_| &line[..=separator]);
     }
     let is_word = name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b));
     if is_word {
         // `https://...` is prose.
         let ends_word = after.is_empty() || after.starts_with(char::is_whitespace);
-        return (ends_word || known_key(name)).then_some(name);
+        return (ends_word || keys::step_key(name).is_some()).then_some(name);
     }
     // A gate must not be lost to a capital letter or to bold type.
     let folded = name.trim_matches(DECORATION).to_ascii_lowercase().replace([' ', '-'], "_");
-    let is_later = LATER_STEP_KEYS.iter().any(|key| {
-        // One word with a capital letter, such as `Next: ...`, is how prose begins too.
-        key.replace('-', "_") == folded && (folded.contains('_') || name.trim_end() == *key)
-    });
-    (STEP_KEYS.contains(&folded.as_str()) || is_later).then_some(name)
+    let meant = |key: &StepKey| {
+        key.name.replace('-', "_") == folded && (is_plain(key) || name.trim_end() == key.name)
+    };
+    keys::STEP.iter().any(meant).then_some(name)
+}
+
+/// Whether a key is so unlike prose that whatever looks like it was meant for it.
+fn is_plain(key: &StepKey) -> bool {
+    key.is_strict || key.name.contains(['_', '-'])
 }
 
 fn unquoted(source: &str, range: Range<usize>) -> Range<usize> {
@@ -199,6 +207,12 @@ fn fenced(document: &Document<'_>, block: usize) -> Option<Range<usize>> {
             Some(start..start)
         }
     }
+}
+
+/// The text of a code block, without its last line end.
+fn code_text(document: &Document<'_>, block: usize) -> String {
+    let text = document.plain_text(block).replace("\r\n", "\n");
+    text.strip_suffix('\n').map(str::to_owned).unwrap_or(text)
 }
 
 /// The Markdown of `rest` without key items, moved left by the item's indentation.

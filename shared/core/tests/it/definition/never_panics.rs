@@ -12,7 +12,7 @@ fn check(toml: &str, markdown: &str) {
         toml: toml.into(),
         markdown: Some(markdown.into()),
     };
-    let parsed = definition::parse(&files);
+    let parsed = parse_files(&files);
     let has_errors = parsed.diagnostics.iter().any(|found| found.severity == Severity::Error);
     assert_eq!(parsed.definition.is_none(), has_errors);
     for found in &parsed.diagnostics {
@@ -21,7 +21,7 @@ fn check(toml: &str, markdown: &str) {
         assert!(found.line >= 1 && found.column >= 1);
         assert!(!found.message.is_empty() && !found.message.ends_with('.'), "{}", found.message);
     }
-    assert!(parsed.diagnostics.is_empty() || !rendered(&files, &parsed).is_empty());
+    assert!(parsed.diagnostics.is_empty() || !rendered(&files, "", &parsed).is_empty());
     let _ = definition::check_workspace(&[parsed.clone(), parsed]);
     let _ = parse_steps(markdown);
 }

@@ -1,11 +1,15 @@
 //! The examples of the reference, and those of `sops/`.
 
+use std::collections::BTreeMap;
+
+use sop_core::definition::AdmissionPolicy;
+
 use super::*;
 
 #[test]
 fn the_reference_example_loads_exactly() {
     let files = load(&tests_dir().join("seeds/deploy-prod"), "sops/deploy-prod");
-    let parsed = definition::parse(&files);
+    let parsed = parse_files(&files);
     assert_eq!(parsed.diagnostics, []);
     let step = |number, title: &str, body: &str, tools: &[&str], requires_confirmation| Step {
         number,
@@ -14,9 +18,7 @@ fn the_reference_example_loads_exactly() {
         kind: StepKind::Execute,
         suggested_tools: tools.iter().map(ToString::to_string).collect(),
         requires_confirmation,
-        capability: None,
-        with: None,
-        mode: None,
+        ..Step::default()
     };
     let expected = Definition {
         name: SopName::parse("deploy-prod").unwrap(),
@@ -29,6 +31,11 @@ fn the_reference_example_loads_exactly() {
         timezone: "UTC".into(),
         owner: None,
         workstream: None,
+        admission_policy: AdmissionPolicy::Queue,
+        max_pending_approvals: None,
+        delegation: None,
+        input: None,
+        timeout_secs: None,
         triggers: vec![
             Trigger::Webhook(WebhookTrigger {
                 path: "/sop/deploy".into(),
@@ -52,6 +59,8 @@ fn the_reference_example_loads_exactly() {
             ),
             step(2, "Deploy", "Run deployment command.", &["shell"], true),
         ],
+        policies: BTreeMap::new(),
+        max_concurrent_total: None,
     };
     assert_eq!(parsed.definition, Some(expected));
 }
@@ -107,8 +116,8 @@ fn the_examples_have_not_even_a_warning() {
     for directory in found {
         let name = directory.file_name().unwrap().to_str().unwrap().to_owned();
         let files = load(&directory, &format!("sops/{name}"));
-        let parsed = definition::parse(&files);
-        assert_eq!(rendered(&files, &parsed), "", "{name}");
+        let parsed = parse_files(&files);
+        assert_eq!(rendered(&files, "", &parsed), "", "{name}");
         let sop = parsed.definition.as_ref().expect("no diagnostics");
         assert_eq!(sop.name.as_str(), name);
         assert!(sop.runnable());

@@ -1,24 +1,22 @@
 //! A built-in does a step; people are told of a gate.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 use sop_core::definition::{Definition, Delivery};
 use sop_core::engine::{Effect, EffectKey, Fact, Live, Run, Stand, Stored, Verdict};
 use sop_core::limits::PAYLOAD_BYTES_MAX;
-use sop_core::template::Rendered;
+use sop_core::template::{Mask, Rendered};
 
 use super::{Call, Notice, Of, Perform, tell};
 use crate::flow::{FlowError, Host, values};
-use crate::port::{Blobs, Claim, Clock, Idempotency, Journal, Queue};
+use crate::port::{Blobs, Claim, Clock, Idempotency, Journal, Queue, Resolved, Secrets, resolve};
 
 /// Milliseconds for which it is remembered that a step which may not be done twice was begun.
 const BEGUN_MS: i64 = 30 * 24 * 3_600_000;
 
 /// Does the step and tells its run how it went.
-pub(super) async fn perform<S, Q, C, P>(
+pub(super) async fn perform<S, Q, C, P, K>(
     host: &Host<S, Q, C>,
-    performer: &P,
+    (performer, secrets): (&P, &K),
     of: Of<'_>,
     effect: Effect,
 ) -> Result<(), FlowError>
@@ -27,6 +25,7 @@ where
     Q: Queue,
     C: Clock,
     P: Perform,
+    K: Secrets,
 {
     let Effect::Perform { ref key, deadline, delivery, .. } = effect else {
         return Err(FlowError::WrongQueue);
@@ -36,13 +35,13 @@ where
         tracing::info!(run.id = %key.run, step = key.step, "effect is no longer outstanding");
         return Ok(());
     }
-    let verdict = match call(host, performer, of.0, effect).await? {
+    let verdict = match call(host, secrets, of.0, effect).await? {
         Err(reason) => Verdict::Failed { reason },
         Ok(_) if delivery == Delivery::AtMostOnce && !is_first(host, &key).await? => {
             let reason = "whoever began it died before telling how it went".to_owned();
             Verdict::Unknown { reason }
         }
-        Ok(call) => {
+        Ok((call, mask)) => {
             let done = performer.perform(&call).await;
             tracing::info!(
                 run.id = %key.run,
@@ -54,8 +53,9 @@ where
                 "effect"
             );
             match done {
-                Ok(output) => completed(host, &output).await?,
-                Err(reason) => Verdict::Failed { reason },
+                // What came back may hold what was sent out.
+                Ok(output) => completed(host, &mask.value(output)).await?,
+                Err(reason) => Verdict::Failed { reason: mask.text(reason) },
             }
         }
     };
@@ -80,15 +80,15 @@ async fn is_first<S: Idempotency, Q, C: Clock>(
 }
 
 /// The call that `effect` asks for, or why it cannot be made.
-async fn call<S, Q, C, P>(
+async fn call<S, Q, C, K>(
     host: &Host<S, Q, C>,
-    performer: &P,
+    secrets: &K,
     sop: &Definition,
     effect: Effect,
-) -> Result<Result<Call, String>, FlowError>
+) -> Result<Result<(Call, Mask), String>, FlowError>
 where
     S: Journal + Blobs,
-    P: Perform,
+    K: Secrets,
 {
     let Effect::Perform { key, capability, with, args, gets, guidance, deadline, trace, .. } =
         effect
@@ -99,9 +99,9 @@ where
         Some(seq) => values::args_at(host, &key.run, seq, key.step).await?,
         None => Rendered::plain(with),
     };
-    let with = match resolved(performer, rendered).await? {
-        Ok(with) => with,
-        Err(reason) => return Ok(Err(reason)),
+    let Resolved { value: with, mask } = match resolve(secrets, rendered).await? {
+        Ok(resolved) => resolved,
+        Err(missing) => return Ok(Err(missing.to_string())),
     };
     let guidance = match guidance {
         Some(seq) => {
@@ -112,7 +112,7 @@ where
     };
     let input = values::input(host, &key.run, &gets).await?;
     let step = sop.step(key.step);
-    Ok(Ok(Call {
+    let call = Call {
         input_schema: step.and_then(|step| step.input.clone()),
         output_schema: step.and_then(|step| step.output.clone()),
         key,
@@ -122,23 +122,8 @@ where
         guidance,
         deadline,
         trace,
-    }))
-}
-
-/// The arguments with their secrets, or why there are none.
-async fn resolved<P: Perform>(
-    performer: &P,
-    rendered: Rendered,
-) -> Result<Result<Value, String>, FlowError> {
-    let mut secrets = BTreeMap::new();
-    let names: Vec<String> = rendered.secret_names().into_iter().map(str::to_owned).collect();
-    for name in names {
-        if let Some(secret) = performer.secret(&name).await? {
-            secrets.insert(name, secret);
-        }
-    }
-    let found = rendered.resolve(|name| secrets.get(name).cloned());
-    Ok(found.map_err(|missing| missing.to_string()))
+    };
+    Ok(Ok((call, mask)))
 }
 
 async fn completed<S: Blobs, Q, C>(
