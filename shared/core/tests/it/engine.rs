@@ -23,8 +23,6 @@ mod pairs;
 mod play;
 mod policies;
 mod random;
-mod stories;
-mod tampering;
 mod trace;
 mod waits;
 

@@ -68,11 +68,11 @@ impl Move<'_, '_> {
         }
     }
 
-    /// A gate opens before step `number`.
-    pub(super) fn open_gate(&mut self, number: u32) {
+    /// A gate opens before step `number`, which shows `amended` if that is given.
+    pub(super) fn open_gate(&mut self, number: u32, amended: Option<&Stored>) {
         let Some(step) = self.sop.step(number) else { return };
         self.run.gates += 1;
-        let args = self.asked.latest_args(number);
+        let args = amended.cloned().or_else(|| self.asked.latest_args(number));
         let gate = Gate {
             gate: self.run.gates,
             shown: shown(&self.run, step, args.as_ref()),
@@ -122,9 +122,9 @@ impl Move<'_, '_> {
 
     /// The arguments of a step that the engine itself carries out.
     fn args(&mut self, step: &Step) -> Result<Value, String> {
-        let with = step.with.clone().unwrap_or(Value::Null);
-        if !template::is_template(&with) {
-            return Ok(with);
+        // They are in an entry when they are templates, and when an approver has changed them.
+        if self.run.live(step.number).is_none_or(|live| live.args.is_none()) {
+            return Ok(step.with.clone().unwrap_or(Value::Null));
         }
         let stored = match self.asked.latest_args(step.number) {
             Some(stored) => Some(stored),

@@ -66,7 +66,9 @@ fn waits(sop: Definition, number: u32) -> bool {
         let input = match &live.stand {
             Stand::Approval(_) if live.step == number => return true,
             Stand::Approval(gate) => yes(gate.gate),
-            Stand::Performer { .. } if live.step < number => outcome(live.step, live.attempt, done()),
+            Stand::Performer { .. } if live.step < number => {
+                outcome(live.step, live.attempt, done())
+            }
             _ => return false,
         };
         play.give(0, "anna", &input).unwrap();

@@ -208,7 +208,9 @@ fn keep(text: &str, blobs: &mut BTreeMap<Digest, String>) -> Stored {
 fn text_of(stored: &Stored, blobs: &BTreeMap<Digest, String>) -> String {
     match stored {
         Stored::Inline(text) => text.clone(),
-        Stored::Blob { digest, .. } => blobs.get(digest).expect("stored before it is named").clone(),
+        Stored::Blob { digest, .. } => {
+            blobs.get(digest).expect("stored before it is named").clone()
+        }
     }
 }
 
