@@ -40,6 +40,7 @@ pub fn unborn(sop: &Definition, identity: Identity) -> Run {
         gates: 0,
         refusals: 0,
         deadline,
+        worker: None,
         orphans: Vec::new(),
         past: Vec::new(),
         live: Vec::new(),
@@ -65,6 +66,9 @@ impl Move<'_, '_> {
             Fact::GateTimedOut { gate, action } => self.gate_timed_out(*gate, *action),
             Fact::StepCompleted { step, output, .. } => {
                 let worker = self.worker(*step);
+                if worker.is_some() {
+                    self.run.worker.clone_from(&worker);
+                }
                 self.end_step(*step, How::Done, output.is_some());
                 if let Some(past) = self.run.past.last_mut() {
                     past.worker = worker;

@@ -324,6 +324,9 @@ pub struct Run {
     /// When the whole run counts as failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
+    /// Who last did a step by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker: Option<String>,
     /// Runs that worked for steps that were given up: they are to be cancelled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub orphans: Vec<RunId>,

@@ -102,7 +102,9 @@ fn judge(
 fn did_before(sop: &Definition, run: &Run, step: &Step, by: &str) -> bool {
     let did = |past: &Past| past.worker.as_deref() == Some(by);
     if !sop.is_graph() {
-        return run.past.iter().rev().find(|past| past.worker.is_some()).is_some_and(did);
+        // What was taken over from another run was done there.
+        let last = run.past.iter().rev().find_map(|past| past.worker.as_deref());
+        return run.worker.as_deref().or(last) == Some(by);
     }
     let mut before: BTreeSet<u32> = BTreeSet::new();
     let mut open = step.depends_on.clone();
