@@ -271,7 +271,7 @@ impl Move<'_, '_> {
     /// The step that made the draft is done again; the gate comes again after it.
     fn revised(&mut self, gate: u32, draft: u32) {
         let Some(shown) = self.run.gate(gate).map(|(live, _)| live.step) else { return };
-        self.run.live.retain(|live| live.step != shown);
+        self.leave(shown);
         let Some(past) = self.run.past(draft).cloned() else { return };
         self.run.past.retain(|past| past.step != draft);
         let live = Live {
@@ -294,6 +294,26 @@ impl Move<'_, '_> {
         match self.sop.step(draft) {
             Some(step) if gated(self.sop, step) => self.open_gate(draft, None),
             Some(_) | None => self.begin(draft),
+        }
+    }
+
+    /// Step `number` goes back to before it was come to; its tries, if it had any, stay counted.
+    fn leave(&mut self, number: u32) {
+        let Some(at) = self.run.live.iter().position(|live| live.step == number) else { return };
+        let live = self.run.live.remove(at);
+        if live.attempt > 1 && self.run.past(number).is_none() {
+            let past = Past {
+                step: number,
+                how: How::Stopped,
+                value: Some(Place::own(0)),
+                visits: live.visits,
+                tries: live.attempt - 1,
+                revisions: live.revisions,
+                event: None,
+                worker: None,
+            };
+            // First: what the steps before it gave is still what is handed on.
+            self.run.past.insert(0, past);
         }
     }
 

@@ -184,11 +184,15 @@ fn revise(
     guidance: &str,
 ) -> Result<Fact, Refusal> {
     let no_draft = Refusal::NoDraft { gate: gate.gate };
+    let is_shared = |number: u32| {
+        sop.steps.iter().any(|it| it.number != step.number && it.depends_on.contains(&number))
+    };
     let draft = match step.depends_on.as_slice() {
         [] if sop.is_graph() => None,
         [] => run.past.last(),
-        [only] => run.past(*only),
-        [_, _, ..] => None,
+        // What others have gone on with stays as it was.
+        [only] if !is_shared(*only) => run.past(*only),
+        [_, ..] => None,
     };
     let Some(draft) = draft.filter(|past| past.how == How::Done) else { return Err(no_draft) };
     let kind = sop.step(draft.step).map(|step| step.kind);

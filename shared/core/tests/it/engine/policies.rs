@@ -286,6 +286,15 @@ fn what_cannot_be_revised() {
             vec![('d', json!({})), ('d', json!({})), ('C', json!({ "depends_on": [1, 2] }))],
             vec![(1, "anna", report(1, done())), (1, "anna", report(2, done()))],
         ),
+        // Another step has gone on with it.
+        (
+            vec![
+                ('d', json!({})),
+                ('n', json!({ "depends_on": [1] })),
+                ('C', json!({ "depends_on": [1] })),
+            ],
+            vec![(1, "anna", report(1, done()))],
+        ),
     ] {
         let mut play = Play::start(sop_of(&steps)).all(&inputs);
         let gate = play.run().gates;
@@ -314,6 +323,25 @@ fn a_revised_draft_passes_its_gate_again() {
     let play = play.all(&[(4, "anna", yes(3))]);
     assert_eq!(play.stands(), "1 performer");
     play.verify();
+}
+
+/// D24: two revisions after each other, of steps that are both gated, lose count of no try.
+#[test]
+fn the_draft_of_a_draft_may_be_revised() {
+    let play = Play::start(definition("DNC")).all(&[
+        (1, "anna", yes(1)),
+        (2, "anna", report(1, done())),
+        (3, "anna", yes(2)),
+        (4, "executor", outcome(2, 1, done())),
+        (5, "anna", revise(3)),
+        (6, "anna", revise(4)),
+        (7, "anna", yes(5)),
+        (8, "anna", report(1, done())),
+        (9, "anna", yes(6)),
+    ]);
+    assert_eq!(play.stands(), "2 performer");
+    assert_eq!(play.run().live[0].attempt, 2);
+    play.all(&[(10, "executor", outcome(2, 2, done()))]).verify();
 }
 
 /// D25: a decision counts only at the gate whose revision it names.
