@@ -7,7 +7,7 @@ use crate::definition::{Definition, ExecutionMode, Priority, Step, StepKind};
 use crate::engine::evolve::Move;
 use crate::engine::state::{Gate, How, Live, Run, Stand, Stored};
 use crate::id::{Digest, EventId, RunId, SopName};
-use crate::limits::{ATTEMPT_TIMEOUT_MS, INLINE_BYTES_MAX};
+use crate::limits::{ATTEMPT_TIMEOUT_MS, INLINE_BYTES_MAX, WAIT_MS_MAX};
 use crate::matching::Wait;
 use crate::template;
 use crate::time::Timestamp;
@@ -90,6 +90,10 @@ impl Move<'_, '_> {
         let stand = match (step.kind, step.capability.as_deref()) {
             (StepKind::Execute | StepKind::Checkpoint, _) => Stand::Person { until },
             (StepKind::Capability, Some("wait")) => match self.wait_until(step) {
+                Ok(until) if until.millis_since(self.at) > WAIT_MS_MAX => {
+                    let reason = format!("it would wait until {until}, which is more than a year");
+                    return self.failed_for_good(number, How::Failed, &reason);
+                }
                 Ok(until) => Stand::Timer { until },
                 Err(reason) => return self.failed_for_good(number, How::Failed, &reason),
             },

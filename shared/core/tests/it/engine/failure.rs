@@ -88,8 +88,7 @@ fn the_jitter_is_the_same_for_the_same_try() {
         play.all(&[(1, "executor", outcome(1, 1, failed()))]).run().wake_at().unwrap()
     };
     assert_eq!(due(1), due(1));
-    let mut all: Vec<i64> =
-        (0..100).map(|n| due(n).millis_since(at(1))).collect();
+    let mut all: Vec<i64> = (0..100).map(|n| due(n).millis_since(at(1))).collect();
     let mean = all.iter().sum::<i64>() / 100;
     assert!((40_000..60_000).contains(&mean), "full jitter: from nothing to the bound, not {mean}");
     all.sort_unstable();
@@ -164,10 +163,8 @@ fn a_try_that_takes_too_long_has_failed() {
         play.verify();
         let mut keys = retry(1, json!({ "initial_ms": 0, "max_ms": 0 }));
         keys["timeout_secs"] = json!(60);
-        let play = Play::start(sop_of(&[(letter, keys)])).all(&[
-            (60, "clock", Input::Wake),
-            (60, "clock", Input::Wake),
-        ]);
+        let play = Play::start(sop_of(&[(letter, keys)]))
+            .all(&[(60, "clock", Input::Wake), (60, "clock", Input::Wake)]);
         assert_eq!(play.run().live[0].attempt, 2);
         assert_eq!(play.run().wake_at(), Some(at(120)), "{letter}");
         play.verify();

@@ -4,7 +4,9 @@ use serde_json::json;
 use sop_core::definition::AdmissionPolicy;
 use sop_core::engine::{Input, Refusal, SlotChange, outstanding};
 
-use super::{Play, at, cancel, definition, done, event_id, failed, no, outcome, report, sop_of, yes};
+use super::{
+    Play, at, cancel, definition, done, event_id, failed, no, outcome, report, sop_of, yes,
+};
 
 fn changes(slot: Option<&SlotChange>) -> [i32; 4] {
     slot.map_or([0; 4], |slot| [slot.active, slot.waiting, slot.open, slot.pending])
@@ -103,7 +105,10 @@ fn a_paused_run_leaves_the_queue() {
     assert_eq!(changes(play.last.slot.as_ref()), [0, -1, 0, 0]);
     assert_eq!(play.give(1, "admission", &Input::Admit), Err(Refusal::NotQueued));
     play.give_at(2, "anna", &Input::Resume, true).unwrap();
-    assert_eq!((changes(play.last.slot.as_ref()), play.stands().as_str()), ([0, 1, 0, 0], "1 slot"));
+    assert_eq!(
+        (changes(play.last.slot.as_ref()), play.stands().as_str()),
+        ([0, 1, 0, 0], "1 slot")
+    );
     play.give(3, "admission", &Input::Admit).unwrap();
     assert_eq!(changes(play.last.slot.as_ref()), [1, -1, 0, 0]);
     play.verify();
@@ -112,17 +117,24 @@ fn a_paused_run_leaves_the_queue() {
     sop.admission_policy = AdmissionPolicy::Hold;
     sop.max_pending_approvals = Some(1);
     let mut play = Play::start_with(sop, None, true);
-    assert_eq!((changes(play.last.slot.as_ref()), play.stands().as_str()),
-        ([0, 1, 0, 0], "held before 1"));
+    assert_eq!(
+        (changes(play.last.slot.as_ref()), play.stands().as_str()),
+        ([0, 1, 0, 0], "held before 1")
+    );
     play.give(1, "anna", &Input::Pause).unwrap();
     let slot = play.last.slot.clone().unwrap();
-    assert_eq!((changes(Some(&slot)), slot.open_max, slot.pending_max), ([0, -1, 0, 0], None, None));
+    assert_eq!(
+        (changes(Some(&slot)), slot.open_max, slot.pending_max),
+        ([0, -1, 0, 0], None, None)
+    );
     play.give_at(2, "anna", &Input::Resume, true).unwrap();
     assert_eq!(play.stands(), "held before 1");
     play.give(3, "admission", &Input::Admit).unwrap();
     let slot = play.last.slot.clone().unwrap();
-    assert_eq!((changes(Some(&slot)), slot.open_max, slot.pending_max),
-        ([0, -1, 1, 1], Some(1), Some(1)));
+    assert_eq!(
+        (changes(Some(&slot)), slot.open_max, slot.pending_max),
+        ([0, -1, 1, 1], Some(1), Some(1))
+    );
     assert_eq!(slot.latest.as_ref(), Some(&play.run().identity.id));
     play.give(4, "anna", &Input::Pause).unwrap();
     assert_eq!(changes(play.last.slot.as_ref()), [0; 4], "it has begun, and waits at its gate");
@@ -144,7 +156,10 @@ fn a_slot_is_kept_between_built_ins() {
     play.give(2, "executor", &outcome(2, 1, done())).unwrap();
     assert_eq!(changes(play.last.slot.as_ref()), [-1, 0, 0, 0]);
     play.give_at(12, "clock", &Input::Wake, true).unwrap();
-    assert_eq!((changes(play.last.slot.as_ref()), play.stands().as_str()), ([0, 1, 0, 0], "4 slot"));
+    assert_eq!(
+        (changes(play.last.slot.as_ref()), play.stands().as_str()),
+        ([0, 1, 0, 0], "4 slot")
+    );
 }
 
 /// O7: a failed run's step is done again when an operator says so: a new try, a new visit, a new gate, a new

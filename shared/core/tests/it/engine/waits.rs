@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 use sop_core::engine::{Effect, Identity, Input, Parent, Refusal, Stand, outstanding};
 
-use super::{Play, at, cancel, done, event_id, failed, gave, identity, outcome, report, sop_of, yes};
+use super::{
+    Play, at, cancel, done, event_id, failed, gave, identity, outcome, report, sop_of, yes,
+};
 
 fn due(with: Value, payload: &str) -> Result<i64, String> {
     let sop = sop_of(&[('d', json!({})), ('w', json!({ "with": with }))]);
@@ -89,7 +91,8 @@ fn events_are_told_apart_by_their_key() {
     let key = |topic: &str, payload: &str| {
         let with = json!({ "source": "mqtt", "topic": topic,
             "correlate": { "event": "$.order_id", "key": "{{ event.order_id }}" } });
-        let play = Play::start_with(sop_of(&[('e', json!({ "with": with }))]), Some(payload), false);
+        let play =
+            Play::start_with(sop_of(&[('e', json!({ "with": with }))]), Some(payload), false);
         play.verify();
         match &play.run().live[0].stand {
             Stand::Event { key, .. } => *key,
@@ -107,11 +110,13 @@ fn events_are_told_apart_by_their_key() {
 /// gives what it gave; a child that fails fails the step.
 #[test]
 fn a_step_waits_for_the_run_it_started() {
-    let steps = [('s', json!({ "with": { "sop": "y", "payload": "{{ event.a }}" } })), ('d', json!({}))];
+    let steps =
+        [('s', json!({ "with": { "sop": "y", "payload": "{{ event.a }}" } })), ('d', json!({}))];
     let begun = Play::start_with(sop_of(&steps), Some("{\"a\":1}"), false);
     let Stand::Child { run: child, .. } = begun.run().live[0].stand.clone() else { panic!() };
     let effects = outstanding(&begun.sop, begun.run());
-    let [Effect::StartChild { parent, event, at: since, args: Some(args), .. }] = effects.as_slice()
+    let [Effect::StartChild { parent, event, at: since, args: Some(args), .. }] =
+        effects.as_slice()
     else {
         panic!("{effects:?}")
     };
@@ -144,7 +149,9 @@ fn a_child_tells_its_parent() {
     let begun = Play::start_as(sop, identity, None, false);
     let tells = |play: &Play| {
         let effects = outstanding(&play.sop, play.run());
-        effects.iter().any(|effect| matches!(effect, Effect::TellParent { parent: to, .. } if *to == parent))
+        effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::TellParent { parent: to, .. } if *to == parent))
     };
     assert!(!tells(&begun));
     let open = begun.clone().all(&[(1, "anna", yes(1))]);
@@ -153,7 +160,10 @@ fn a_child_tells_its_parent() {
         (vec![(1, "anna", cancel())], true),
         (vec![(1, "anna", yes(1)), (2, "anna", report(1, done()))], true),
         (vec![(1, "anna", yes(1)), (2, "anna", report(1, failed()))], true),
-        (vec![(1, "anna", yes(1)), (2, "anna", report(1, failed())), (3, "anna", Input::Retry)], false),
+        (
+            vec![(1, "anna", yes(1)), (2, "anna", report(1, failed())), (3, "anna", Input::Retry)],
+            false,
+        ),
     ] {
         assert_eq!(tells(&begun.clone().all(&inputs)), ends);
     }
