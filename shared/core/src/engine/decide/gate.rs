@@ -124,7 +124,9 @@ fn amend(
     value: &Value,
     asked: &mut Asked<'_>,
 ) -> Result<Fact, Refusal> {
-    let Some(field) = step.edit.clone() else {
+    // Which events a step waits for is known beforehand, from the definition.
+    let is_fixed = step.capability.as_deref() == Some("wait.event");
+    let Some(field) = step.edit.clone().filter(|_| !is_fixed) else {
         return Err(Refusal::NotAmendable { step: step.number });
     };
     let mut rendered = match step.kind {

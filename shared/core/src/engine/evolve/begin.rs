@@ -176,9 +176,18 @@ impl Move<'_, '_> {
 
     /// The run that `step` starts.
     fn child(&mut self, step: &Step) -> Result<RunId, String> {
-        let with = self.args(step)?;
-        let name = with.get("sop").and_then(Value::as_str).unwrap_or_default();
-        let sop = SopName::parse(name).map_err(|error| error.to_string())?;
+        let authored = step.with.as_ref().and_then(|with| with.get("sop")).and_then(Value::as_str);
+        let is_settled =
+            |name: &&str| !template::is_template_text(name) && step.edit.as_deref() != Some("sop");
+        // The arguments, which may be large, are looked at only where they say which.
+        let name = match authored.filter(is_settled) {
+            Some(name) => name.to_owned(),
+            None => {
+                let with = self.args(step)?;
+                with.get("sop").and_then(Value::as_str).unwrap_or_default().to_owned()
+            }
+        };
+        let sop = SopName::parse(&name).map_err(|error| error.to_string())?;
         let attempt = self.run.live(step.number).map_or(1, |live| live.attempt);
         let event = child_event(&self.run, step.number, attempt, self.at);
         Ok(RunId::derive(&self.run.identity.tenant, &sop, &event, self.at))

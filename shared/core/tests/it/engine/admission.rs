@@ -60,7 +60,7 @@ fn admission() {
     }
 }
 
-/// L14 to L18: what each policy does with an event, by what the counters say.
+/// L8, L12, L14, L15, L16, L17, L18: what each policy does with an event, by what the counters say.
 ///
 /// Columns: active, waiting, open, pending, whether a latest run is known, active in the workspace; then the
 /// answers of `queue`, `parallel`, `hold`, `coalesce` and `drop` (`D` with whatever reason). The SOP takes 2

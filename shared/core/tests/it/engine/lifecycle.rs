@@ -191,7 +191,7 @@ fn a_failed_step_is_done_again() {
     assert_eq!(play.give(506, "anna", &Input::Retry), Err(Refusal::NotFailed));
 }
 
-/// O8, D11: a cancellation ends any run that is not over, with a reason of at most 1000 characters.
+/// D8, D11, O8: a cancellation ends any run that is not over, with a reason of at most 1000 characters.
 #[test]
 fn any_run_can_be_cancelled() {
     for letters in ["d", "C", "n", "w", "e", "s"] {
@@ -208,4 +208,34 @@ fn any_run_can_be_cancelled() {
             play.verify();
         }
     }
+}
+
+/// L4, L8: a run is measured by the limits of its own definition, and one that comes back from a wait takes a
+/// free slot at once, whoever waits.
+#[test]
+fn a_run_that_comes_back_takes_a_free_slot() {
+    for max in [1, 7] {
+        let mut sop = definition("wn");
+        sop.max_concurrent = Some(max);
+        let play = Play::start(sop).all(&[(10, "clock", Input::Wake)]);
+        assert_eq!(play.stands(), "2 performer");
+        let slot = play.last.slot.clone().unwrap();
+        assert_eq!((changes(Some(&slot)), slot.active_max), ([1, 0, 0, 0], Some(max)));
+    }
+}
+
+/// T12: the sweep is led to a run at the very instant that something is due; only what catches lost outcomes
+/// is looked at when its minute is over.
+#[test]
+fn the_sweep_is_led_to_the_instant() {
+    let due = |letter, keys| {
+        let play = Play::start(sop_of(&[(letter, keys)]));
+        let entry = &play.last.entry;
+        sop_core::engine::Head::of(&play.sop, play.run(), entry.seq, entry.at).due
+    };
+    assert_eq!(due('w', json!({})), Some(at(10)));
+    assert_eq!(due('d', json!({ "timeout_secs": 61 })), Some(at(61)));
+    assert_eq!(due('n', json!({ "timeout_secs": 61 })), Some(at(61)));
+    assert_eq!(due('n', json!({})), Some(at(360)), "of the 300 s that a built-in has");
+    assert_eq!(due('d', json!({})), None);
 }

@@ -228,6 +228,8 @@ fn an_amendment_and_secrets() {
 fn amendments_that_are_refused() {
     let mut play = at_gate('N', json!({ "with": { "a": 1 } }), |_| {});
     assert_eq!(play.give(1, "anna", &amend(1, json!(1))), Err(Refusal::NotAmendable { step: 1 }));
+    let mut play = at_gate('E', json!({ "edit": "topic" }), |_| {});
+    assert_eq!(play.give(1, "anna", &amend(1, json!("a"))), Err(Refusal::NotAmendable { step: 1 }));
     for payload in [None, Some("[1]"), Some("7"), Some("text"), Some("null")] {
         let sop = governed(&[('C', json!({ "edit": "a" }))], |_| {});
         let mut play = Play::start_with(sop, payload, false);
@@ -344,7 +346,7 @@ fn the_draft_of_a_draft_may_be_revised() {
     play.all(&[(10, "executor", outcome(2, 2, done()))]).verify();
 }
 
-/// D25: a decision counts only at the gate whose revision it names.
+/// D1: a decision counts only at the gate whose revision it names.
 #[test]
 fn a_decision_names_its_gate() {
     let mut play = Play::start(definition("cDc"));

@@ -423,7 +423,7 @@ fn acts(most: usize) -> impl Strategy<Value = Vec<Act>> {
 proptest! {
     #![proptest_config(cases(2_000))]
 
-    /// J5, T5, B1, L2: whatever comes, in whatever order and however often, by whatever clock: the ledger
+    /// J5, J6, L2, T5, X6: whatever comes, in whatever order and however often, by whatever clock: the ledger
     /// verifies, no run is stranded, each key stands for one thing to do, the counters are what the states
     /// say, and every gate was decided by somebody entitled.
     #[test]
@@ -448,7 +448,7 @@ proptest! {
 proptest! {
     #![proptest_config(cases(300))]
 
-    /// J4, J6: a changed byte, a missing, doubled or moved entry does not verify.
+    /// J4: a changed byte, a missing, doubled or moved entry does not verify.
     #[test]
     fn tampering_is_found(
         sop in definitions(),

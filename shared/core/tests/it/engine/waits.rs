@@ -139,6 +139,22 @@ fn a_step_waits_for_the_run_it_started() {
     play.verify();
 }
 
+/// C1: a run may be started with as much as an event may carry.
+#[test]
+fn a_run_is_started_with_a_large_payload() {
+    let with = json!({ "sop": "y", "payload": "{{ event.a }}" });
+    for letter in ['s', 'S'] {
+        let payload = json!({ "a": "x".repeat(200_000) }).to_string();
+        let sop = sop_of(&[(letter, json!({ "with": with }))]);
+        let mut play = Play::start_with(sop, Some(&payload), false);
+        if letter == 'S' {
+            play.give(1, "anna", &yes(1)).unwrap();
+        }
+        assert_eq!(play.stands(), "1 child");
+        play.verify();
+    }
+}
+
 /// C4: a run that a step started tells it of its end, however it ends, and each time it ends.
 #[test]
 fn a_child_tells_its_parent() {
