@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use sop_core::definition::{Definition, ExecutionMode, Policy, Priority, Step};
 use sop_core::engine::{
-    Beginning, Cause, Decided, Decision, Fact, Given, Identity, Input, Need, Refusal, Run, Values,
-    Verdict, start,
+    Cause, Decided, Decision, Fact, Identity, Input, Need, Refusal, Values, Verdict,
 };
 use sop_core::event::Source;
 use sop_core::id::{Digest, EventId, InputId, RunId, SopName, Tenant};

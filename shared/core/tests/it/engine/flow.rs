@@ -50,8 +50,7 @@ fn a_step_whose_if_does_not_hold_is_skipped() {
 /// F3: all steps may be skipped; the run completes, and gives what it was started with.
 #[test]
 fn a_run_of_which_all_is_skipped_completes() {
-    let steps = [('d', json!({ "if": "false == true" })), ('n', json!({ "if": "1 == 2" }))];
-    let steps = steps.map(|(letter, _)| (letter, json!({ "if": "exists($.event.x)" })));
+    let steps = ['d', 'n'].map(|letter| (letter, json!({ "if": "exists($.event.x)" })));
     let (visited, play) = walked(&steps, &json!({ "a": 1 }), &Value::Null);
     assert_eq!((visited.as_str(), play.stands().as_str()), ("", "completed at 2"));
     assert_eq!(result_of(&play.sop, play.run()), Gets::One(Some(Place::own(0))));
