@@ -5,6 +5,7 @@ mod audit;
 mod cli;
 mod client;
 mod kill;
+mod layout;
 mod offline;
 mod pairing;
 mod stub;

@@ -148,11 +148,13 @@ fn read_step(sink: &mut Sink<'_>, document: &Document<'_>, index: usize, section
         }
         return;
     }
-    for key in &item.misplaced {
-        let message = format!("the key `{}` stands too deep to belong to the step", key.name);
+    for (name, at) in &item.misplaced {
+        let message = format!("the key `{name}` does not stand directly under the step");
         let help =
-            "put it directly under the step; a remark begins with a capital letter".to_owned();
-        sink.error_with_help(code::STRAY_KEY, key.key.clone(), message, help);
+            "indent it so that it begins below the first letter of the step's title; a remark \
+                    begins with a capital letter"
+                .to_owned();
+        sink.error_with_help(code::STRAY_KEY, at.clone(), message, help);
     }
     if let Some(open) = item.unclosed.clone() {
         let message = "this block is never closed, and takes in all that follows".to_owned();

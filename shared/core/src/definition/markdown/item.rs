@@ -23,8 +23,8 @@ pub(in crate::definition) struct Item<'s> {
     pub(in crate::definition) whole: Range<usize>,
     /// The first line of a block that is opened and never closed: it has all that follows, keys included.
     pub(in crate::definition) unclosed: Option<Range<usize>>,
-    /// Keys that stand deeper than directly under the step.
-    pub(in crate::definition) misplaced: Vec<KeyItem<'s>>,
+    /// Keys that do not stand directly under the step, with their places.
+    pub(in crate::definition) misplaced: Vec<(&'s str, Range<usize>)>,
 }
 
 /// One `- key: value` item.
@@ -78,16 +78,26 @@ pub(super) fn read<'s>(document: &Document<'s>, index: usize) -> Option<Item<'s>
     })
 }
 
-/// Collects the keys in the bullet lists inside an element, but not in quotations.
+/// Collects the keys in the bullet lists inside an element, and in lines that are indented too little to be a list
+/// and too much to end the paragraph before them; but not in quotations.
 #[expect(clippy::wildcard_enum_match_arm, reason = "only lists and quotations matter here")]
-fn find_misplaced<'s>(document: &Document<'s>, root: usize, found: &mut Vec<KeyItem<'s>>) {
+fn find_misplaced<'s>(
+    document: &Document<'s>,
+    root: usize,
+    found: &mut Vec<(&'s str, Range<usize>)>,
+) {
     let mut at = root;
     while at < document.after(root) {
         match document.at(at).0 {
             Event::Start(Tag::BlockQuote(_)) => at = document.after(at),
             Event::Start(Tag::List(None)) => {
                 let keys = document.children(at).filter_map(|item| key_of(document, item));
-                found.extend(keys.filter(|key| keys::step_key(key.name).is_some_and(is_plain)));
+                let known = keys.filter(|key| keys::step_key(key.name).is_some_and(is_plain));
+                found.extend(known.map(|key| (key.name, key.key)));
+                at += 1;
+            }
+            Event::SoftBreak | Event::HardBreak => {
+                found.extend(key_in_text(document.source, document.at(at).1.end));
                 at += 1;
             }
             _ => at += 1,
@@ -120,6 +130,15 @@ fn ends_with_fence(block: &str) -> bool {
     let count = |line: &str| line.chars().take_while(|c| *c == sign).count();
     let last = rest.lines().next_back().unwrap_or_default().trim_start_matches([' ', '\t', '>']);
     count(last) >= count(first.trim_start()) && last.trim_end().chars().all(|c| c == sign)
+}
+
+/// The key of a line of text that begins at or before `at`, if it has the form of a key item.
+fn key_in_text(source: &str, at: usize) -> Option<(&str, Range<usize>)> {
+    let line = source[at..].lines().next()?;
+    let item = line.trim_start().strip_prefix(['-', '*', '+'])?;
+    let name = key_name(item.strip_prefix([' ', '\t'])?.trim_start())?;
+    let start = at + line.len() - item.trim_start().len();
+    Some((name.trim_end(), start..start + name.len()))
 }
 
 struct Lead {

@@ -58,7 +58,8 @@ pub(super) fn faithful(step: &Step, title: &Title<'_>, texts: &Texts<'_>) -> Opt
 fn begins_block(text: &str) -> bool {
     let after_digits = text.trim_start_matches(|c: char| c.is_ascii_digit());
     let is_numbered = after_digits.len() < text.len() && after_digits.starts_with(['.', ')']);
-    is_numbered || text.starts_with([' ', '\t', '-', '*', '+', '#', '>', '`', '~', '<', '|', '=', '_'])
+    is_numbered
+        || text.starts_with([' ', '\t', '-', '*', '+', '#', '>', '`', '~', '<', '|', '=', '_'])
 }
 
 fn reads_back(text: &str, step: &Step) -> bool {
