@@ -15,6 +15,7 @@ use crate::limits;
 
 mod document;
 mod item;
+mod trap;
 
 pub(super) use item::{Item, KeyItem};
 
@@ -155,6 +156,11 @@ fn read_step(sink: &mut Sink<'_>, document: &Document<'_>, index: usize, section
                     begins with a capital letter"
                 .to_owned();
         sink.error_with_help(code::STRAY_KEY, at.clone(), message, help);
+    }
+    if let Some(line) = item.too_far_left.clone().filter(|_| item.misplaced.is_empty()) {
+        let message = "this line is indented too little to be more than text".to_owned();
+        let help = "indent it so that it begins below the first letter of the step's title";
+        sink.error_with_help(code::STRAY_TEXT, line, message, help.to_owned());
     }
     if let Some(open) = item.unclosed.clone() {
         let message = "this block is never closed, and takes in all that follows".to_owned();
