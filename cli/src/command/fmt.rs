@@ -18,7 +18,8 @@ use crate::workspace::{self, SHARED_FILE};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// One SOP's folder, or one that holds such folders; `--sops` when left out
-    dir: Option<PathBuf>,
+    #[arg(value_name = "DIR")]
+    folder: Option<PathBuf>,
     /// Change nothing; fail when something would be changed
     #[arg(long)]
     check: bool,
@@ -35,7 +36,7 @@ struct Outcome {
 }
 
 pub(crate) fn run(args: &Args, context: &mut Context) -> Result<Exit> {
-    let dir = args.dir.as_ref().unwrap_or(&args.sops.dir);
+    let dir = args.folder.as_ref().unwrap_or(&args.sops.dir);
     let mut outcome = Outcome::default();
     for path in files(dir)? {
         let Some(before) = workspace::text(&path)? else { continue };
