@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sop_core::definition::{
-    self, Definition, Diagnostic, Severity, SourceFiles, Workspace, code,
-};
+use sop_core::definition::{self, Definition, Diagnostic, Severity, SourceFiles, Workspace, code};
 use sop_core::id::{Digest, SopName};
 use sop_core::matching::{Listed, Snapshot};
 
