@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use crate::command::{
-    approve, audit, cancel, complete, deny, dev, emit, events, explain, fail, inbox, list,
+    approve, audit, cancel, complete, deny, dev, emit, events, explain, fail, fmt, inbox, list,
     matching, new, pair, push, run, runs, show, status, validate,
 };
 
@@ -43,6 +43,12 @@ pub(crate) enum Format {
     Text,
     /// For programs.
     Json,
+    /// As the `SOP.toml` that it would be; only of `sop show`.
+    #[value(hide = true)]
+    Toml,
+    /// As the `SOP.md` that it would be; only of `sop show`.
+    #[value(hide = true)]
+    Md,
 }
 
 /// Where the definitions are.
@@ -101,9 +107,11 @@ pub(crate) enum Command {
     New(new::Args),
     /// Check definitions and say precisely what is wrong
     Validate(validate::Args),
+    /// Lay out definitions in the one way
+    Fmt(fmt::Args),
     /// List SOPs
     List(list::Args),
-    /// Show one definition
+    /// Show one definition; `--format toml` and `md` print the files that say it
     Show(show::Args),
     /// Tell which SOPs an event would start, and why the others not; needs no server
     #[command(name = "match")]

@@ -1,8 +1,8 @@
 //! Subcommands, one file each.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
-use crate::args::Command;
+use crate::args::{Command, Format};
 use crate::context::Context;
 use crate::exit::Exit;
 
@@ -16,6 +16,7 @@ pub(crate) mod emit;
 pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod fail;
+pub(crate) mod fmt;
 pub(crate) mod inbox;
 pub(crate) mod list;
 pub(crate) mod matching;
@@ -33,9 +34,14 @@ pub(crate) mod validate;
 /// # Errors
 /// When it could not be carried out; what it found wrong is an [`Exit`].
 pub(crate) async fn run(command: Command, context: &mut Context) -> Result<Exit> {
+    let is_show = matches!(command, Command::Show(_));
+    if matches!(context.format, Format::Toml | Format::Md) && !is_show {
+        bail!("`--format toml` and `md` are for `sop show`; other commands print `text` or `json`");
+    }
     match command {
         Command::New(args) => new::run(&args, context),
         Command::Validate(args) => validate::run(&args, context),
+        Command::Fmt(args) => fmt::run(&args, context),
         Command::List(args) => list::run(&args, context).await,
         Command::Show(args) => show::run(&args, context).await,
         Command::Matching(args) => matching::run(&args, context),

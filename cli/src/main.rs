@@ -14,6 +14,7 @@ mod context;
 mod credentials;
 mod exit;
 mod input;
+mod layout;
 mod person;
 mod progress;
 mod render;
