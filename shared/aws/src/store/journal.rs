@@ -67,6 +67,12 @@ impl Journal for DynamoStore {
         Ok(item.map(|item| admission::counters(&item)).unwrap_or_default())
     }
 
+    async fn total(&self, tenant: &Tenant) -> Result<u32, PortError> {
+        let pk = keys::total(tenant);
+        let item = self.get("read the workspace's counter", pk, admission::SORT, true).await?;
+        Ok(item.map(|item| admission::counters(&item).active).unwrap_or_default())
+    }
+
     async fn congested(&self, tenant: &Tenant, limit: usize) -> Result<Vec<SopName>, PortError> {
         self.congested_sops(tenant, limit).await
     }

@@ -2,10 +2,12 @@
 
 use sop_aws::entry_bytes;
 use sop_core::definition::Definition;
-use sop_core::engine::{Cause, Identity, Input, Stored, Verdict, decide, start};
+use sop_core::engine::{
+    Beginning, Cause, Decided, Given, Identity, Input, Stored, Values, Verdict, decide, start,
+};
 use sop_core::event::Source;
 use sop_core::id::InputId;
-use sop_core::journal::Sealed;
+use sop_core::journal::{Entry, Sealed};
 use sop_testkit::ids::{EPOCH, fresh_event, fresh_run, fresh_tenant};
 
 const STEPS: u32 = 5;
@@ -30,6 +32,13 @@ fn definition() -> Definition {
     .unwrap()
 }
 
+fn moved(decided: Decided) -> Entry {
+    match decided {
+        Decided::Moves(transition) => transition.entry,
+        Decided::Refused(_) | Decided::Needs(_) => panic!("the run moves: {decided:?}"),
+    }
+}
+
 /// The entries of a run of five built-in steps that an alert of about 200 bytes started.
 fn entries() -> Vec<Sealed> {
     let sop = definition();
@@ -43,8 +52,11 @@ fn entries() -> Vec<Sealed> {
         event: event.clone(),
         source: Source::Webhook,
         subject: "/sop/deploy".into(),
+        actor: None,
         started_at: EPOCH,
         trace: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into()),
+        parent: None,
+        origin: None,
     };
     let payload = Stored::of(&format!(
         "{{\"message\":\"deploy-service-a\",\"note\":\"{}\"}}",
@@ -52,15 +64,19 @@ fn entries() -> Vec<Sealed> {
     ));
     let input = InputId::parse(&format!("event-{event}")).unwrap();
     let cause = Cause { input, by: "event".into() };
-    let mut entry = start(&sop, identity, Some(payload), cause, EPOCH, false).entry;
+    let values = Values::default();
+    let given = Given { cause, now: EPOCH, queued: false, values: &values };
+    let beginning = Beginning { identity, payload: Some(payload), reused: Vec::new() };
+    let mut entry = moved(start(&sop, beginning, given));
     let mut sealed = vec![entry.seal()];
     for step in 1..=STEPS {
         let output = Some(Stored::of("{\"status\":200,\"body\":{\"healthy\":true}}"));
         let input = Input::Outcome { step, attempt: 1, verdict: Verdict::Completed { output } };
         let cause = Cause { input: input.system_id(entry.seq), by: "executor".into() };
         let newest = (entry.seq, sealed.last().unwrap().hash);
-        let at = EPOCH.plus_millis(1_500 * i64::from(step));
-        entry = decide(&sop, &entry.after, newest, &input, cause, at, false).unwrap().entry;
+        let now = EPOCH.plus_millis(1_500 * i64::from(step));
+        let given = Given { cause, now, queued: false, values: &values };
+        entry = moved(decide(&sop, &entry.after, newest, &input, given));
         sealed.push(entry.seal());
     }
     assert!(entry.after.is_finished());
