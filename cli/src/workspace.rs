@@ -5,7 +5,11 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
+use sop_capability::schema_problem;
 use sop_core::definition::{self, Definition, Diagnostic, Parsed, Severity, SourceFiles};
+
+/// The file that holds what all folders beside it share.
+pub(crate) const SHARED_FILE: &str = "workspace.toml";
 
 /// One folder, read and checked.
 #[derive(Debug, Clone)]
@@ -27,7 +31,20 @@ pub(crate) struct Folder {
 pub(crate) struct Workspace {
     /// The folders.
     pub(crate) folders: Vec<Folder>,
+    /// What they share.
+    pub(crate) shared: Option<Shared>,
     dir: PathBuf,
+}
+
+/// `workspace.toml`, read and checked.
+#[derive(Debug, Clone)]
+pub(crate) struct Shared {
+    /// Its path, for display.
+    pub(crate) file: String,
+    /// Its text.
+    pub(crate) toml: String,
+    /// What is to be said about it, in the order of the text.
+    pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
 impl Folder {
@@ -63,8 +80,10 @@ impl Workspace {
     /// When there is no such directory, or a file in it cannot be read or is not UTF-8.
     pub(crate) fn read(dir: &Path) -> Result<Self> {
         let mut read: Vec<(String, SourceFiles)> = Vec::new();
+        let mut shared_in = dir.to_owned();
         if let Some(files) = files(dir)? {
             read.push((folder_name(dir), files));
+            shared_in.push("..");
         } else {
             for path in folders(dir)? {
                 if let Some(files) = files(&path)? {
@@ -72,14 +91,24 @@ impl Workspace {
                 }
             }
         }
-        let parsed: Vec<Parsed> = read.iter().map(|(_, files)| definition::parse(files)).collect();
-        let shared = definition::check_workspace(&parsed);
+        let path = shared_in.join(SHARED_FILE);
+        let (rules, shared) = match text(&path)? {
+            Some(toml) => {
+                let file = shown(&path);
+                let (rules, diagnostics) = definition::Workspace::parse(&toml, &file);
+                (rules, Some(Shared { file, toml, diagnostics }))
+            }
+            None => (definition::Workspace::default(), None),
+        };
+        let parsed: Vec<Parsed> =
+            read.iter().map(|(_, files)| definition::parse(files, &rules)).collect();
+        let among = definition::check_workspace(&parsed);
         let folders = read
             .into_iter()
             .zip(parsed)
-            .map(|((name, files), parsed)| assemble(name, files, parsed, &shared))
+            .map(|((name, files), parsed)| assemble(name, files, parsed, &among))
             .collect();
-        Ok(Self { folders, dir: dir.to_owned() })
+        Ok(Self { folders, shared, dir: dir.to_owned() })
     }
 
     /// The folder called `name`.
@@ -116,7 +145,19 @@ impl Workspace {
 
     /// How many diagnostics are of `severity`.
     pub(crate) fn count(&self, severity: Severity) -> usize {
-        self.folders.iter().map(|folder| folder.count(severity)).sum()
+        self.diagnostics().filter(|found| found.severity == severity).count()
+    }
+
+    /// What is to be said, first about what the folders share.
+    pub(crate) fn diagnostics(&self) -> impl Iterator<Item = &Diagnostic> {
+        let shared = self.shared.iter().flat_map(|shared| &shared.diagnostics);
+        shared.chain(self.folders.iter().flat_map(|folder| &folder.diagnostics))
+    }
+
+    /// Whether what the folders share has an error, so that none of them can be used.
+    pub(crate) fn is_broken(&self) -> bool {
+        let found = self.shared.iter().flat_map(|shared| &shared.diagnostics);
+        found.into_iter().any(|found| found.severity == Severity::Error)
     }
 }
 
@@ -126,6 +167,9 @@ fn assemble(name: String, files: SourceFiles, parsed: Parsed, shared: &[Diagnost
     let manifest = Path::new(&files.directory).join("SOP.toml");
     let own = shared.iter().filter(|found| Path::new(&found.file) == manifest);
     diagnostics.extend(own.cloned());
+    if definition.is_some() {
+        diagnostics.extend(definition::check_schemas(&files, schema_problem));
+    }
     let is_broken = diagnostics.iter().any(|found| found.severity == Severity::Error);
     Folder { name, files, definition: definition.filter(|_| !is_broken), written_name, diagnostics }
 }
@@ -166,9 +210,14 @@ fn files(dir: &Path) -> Result<Option<SourceFiles>> {
     if toml.is_none() && markdown.is_none() {
         return Ok(None);
     }
-    let directory = dir.to_string_lossy();
-    let directory = directory.strip_prefix("./").unwrap_or(&directory).to_owned();
+    let directory = shown(dir);
     Ok(Some(SourceFiles { directory, toml: toml.unwrap_or_default(), markdown }))
+}
+
+/// A path as it is displayed.
+fn shown(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    path.strip_prefix("./").unwrap_or(&path).to_owned()
 }
 
 fn text(path: &Path) -> Result<Option<String>> {

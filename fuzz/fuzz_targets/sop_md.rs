@@ -24,5 +24,7 @@ fuzz_target!(|markdown: &str| {
         let stored: Definition =
             serde_json::from_str(&definition.to_json()).expect("what was stored");
         assert_eq!(stored.digest(), definition.digest());
+        let printed = definition::parse(&definition::print(&definition), &Workspace::default());
+        assert_eq!(printed.definition.as_ref(), Some(&definition), "{:?}", printed.diagnostics);
     }
 });

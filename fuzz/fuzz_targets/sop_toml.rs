@@ -25,6 +25,8 @@ fuzz_target!(|toml: &str| {
         let stored: Definition =
             serde_json::from_str(&definition.to_json()).expect("what was stored");
         assert_eq!(stored.digest(), definition.digest());
+        let printed = definition::parse(&definition::print(&definition), &Workspace::default());
+        assert_eq!(printed.definition.as_ref(), Some(&definition), "{:?}", printed.diagnostics);
         for trigger in &definition.triggers {
             assert!(!describe(trigger).is_empty());
         }

@@ -50,9 +50,7 @@ pub(crate) async fn run(args: &Args, context: &mut Context) -> Result<Exit> {
     let errors = workspace.count(Severity::Error);
     if errors > 0 {
         if !context.is_json() {
-            for folder in &workspace.folders {
-                validate::print(folder, &mut context.screen)?;
-            }
+            validate::print_all(&workspace, &mut context.screen)?;
         }
         eprintln!(
             "{}: nothing was pushed; `sop validate` shows them again",
@@ -71,7 +69,10 @@ pub(crate) async fn run(args: &Args, context: &mut Context) -> Result<Exit> {
             })
         })
         .collect();
-    let body = json!({ "sops": sops, "prune": args.prune });
+    let mut body = json!({ "sops": sops, "prune": args.prune });
+    if let Some(shared) = &workspace.shared {
+        body["workspace"] = json!({ "file": shared.file, "toml": shared.toml });
+    }
     let ask = Ask::post(&["api", "sops"]).json(&body).once(fresh_key()?);
     let answer: Value = match context.client()?.send(ask).await {
         Err(ClientError::Refused(problem)) => {

@@ -43,8 +43,7 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<Exit> {
     let errors = workspace.count(Severity::Error);
     let warnings = workspace.count(Severity::Warning);
     if context.is_json() {
-        let diagnostics: Vec<&Diagnostic> =
-            workspace.folders.iter().flat_map(|folder| &folder.diagnostics).collect();
+        let diagnostics: Vec<&Diagnostic> = workspace.diagnostics().collect();
         context.screen.json(&json!({
             "sops": workspace.folders.len(),
             "errors": errors,
@@ -52,29 +51,42 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<Exit> {
             "diagnostics": diagnostics,
         }))?;
     } else {
-        for folder in &workspace.folders {
-            print(folder, &mut context.screen)?;
-        }
+        print_all(&workspace, &mut context.screen)?;
         summary(&workspace, &mut context.screen)?;
     }
     let is_denied = args.deny == Some(Deny::Warnings) && warnings > 0;
     Ok(if errors > 0 || is_denied { Exit::Found } else { Exit::Ok })
 }
 
+/// Prints all that is to be said, first about what the folders share.
+pub(crate) fn print_all(workspace: &Workspace, screen: &mut Screen) -> Result<()> {
+    for shared in &workspace.shared {
+        for found in &shared.diagnostics {
+            print_one(found, &shared.toml, screen)?;
+        }
+    }
+    workspace.folders.iter().try_for_each(|folder| print(folder, screen))
+}
+
 /// Prints what is to be said about `folder`, each with the line it is about.
 pub(crate) fn print(folder: &Folder, screen: &mut Screen) -> Result<()> {
     for found in &folder.diagnostics {
-        let text = diagnostic::render(found, folder.source_of(found));
-        let style = match found.severity {
-            Severity::Error => Style::Red,
-            Severity::Warning => Style::Yellow,
-        };
-        let (head, rest) = text.split_once('\n').unwrap_or((&text, ""));
-        let head = screen.paint(style, head);
-        screen.line(head)?;
-        screen.text(rest)?;
-        screen.line("")?;
+        print_one(found, folder.source_of(found), screen)?;
     }
+    Ok(())
+}
+
+fn print_one(found: &Diagnostic, source: &str, screen: &mut Screen) -> Result<()> {
+    let text = diagnostic::render(found, source);
+    let style = match found.severity {
+        Severity::Error => Style::Red,
+        Severity::Warning => Style::Yellow,
+    };
+    let (head, rest) = text.split_once('\n').unwrap_or((&text, ""));
+    let head = screen.paint(style, head);
+    screen.line(head)?;
+    screen.text(rest)?;
+    screen.line("")?;
     Ok(())
 }
 
@@ -92,8 +104,7 @@ fn summary(workspace: &Workspace, screen: &mut Screen) -> Result<()> {
         }
     };
     screen.line(text)?;
-    let first = workspace.folders.iter().flat_map(|folder| &folder.diagnostics).next();
-    if let Some(first) = first {
+    if let Some(first) = workspace.diagnostics().next() {
         screen.line(format!("`sop explain {}` tells more about a code", first.code))?;
     }
     Ok(())

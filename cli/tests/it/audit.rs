@@ -1,7 +1,7 @@
 //! Ledgers are verified here, whatever the host says of them.
 
 use serde_json::{Value, json};
-use sop_core::definition::{Definition, SourceFiles, parse};
+use sop_core::definition::{Definition, SourceFiles, Workspace, parse};
 use sop_core::engine::{Cause, Decision, Identity, Input, Stored, decide, start};
 use sop_core::journal::Sealed;
 use sop_core::{EventId, InputId, RunId, SopName, Source, Tenant, Timestamp};
@@ -17,7 +17,7 @@ fn definition() -> Definition {
         toml: toml.into(),
         markdown: Some("## Steps\n\n1. **Look** — Closely.\n".into()),
     };
-    parse(&files).definition.unwrap()
+    parse(&files, &Workspace::default()).definition.unwrap()
 }
 
 fn ledger() -> (RunId, Definition, Vec<Sealed>) {

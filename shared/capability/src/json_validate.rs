@@ -4,7 +4,7 @@
 //! reference that leaves the schema does not compile. Patterns are matched in linear time, so they have no
 //! look-around.
 
-use jsonschema::{Draft, PatternOptions};
+use jsonschema::{Draft, PatternOptions, Validator};
 use serde_json::{Value, json};
 use sop_runtime::flow::Call;
 
@@ -21,12 +21,8 @@ const ERROR_CHARS_MAX: usize = 160;
 pub fn perform(call: &Call) -> Result<Value, String> {
     let schema = call.with.get("schema").ok_or("`json.validate` needs a `schema`")?;
     let value = call.with.get("value").unwrap_or(&call.input);
-    let validator = jsonschema::options()
-        .with_draft(Draft::Draft202012)
-        .offline()
-        .with_pattern_options(PatternOptions::regex())
-        .build(schema)
-        .map_err(|error| format!("the schema does not compile: {}", cut(&error.to_string())))?;
+    let validator =
+        compile(schema).map_err(|reason| format!("the schema does not compile: {reason}"))?;
     let mut errors = validator.iter_errors(value);
     let named: Vec<String> = errors
         .by_ref()
@@ -47,6 +43,20 @@ pub fn perform(call: &Call) -> Result<Value, String> {
         more => format!("; and {more} more"),
     };
     Err(format!("the value does not fit the schema: {}{more}", named.join("; ")))
+}
+
+/// Says why `schema` cannot be used; `None` when it can.
+pub fn schema_problem(schema: &Value) -> Option<String> {
+    compile(schema).err()
+}
+
+fn compile(schema: &Value) -> Result<Validator, String> {
+    jsonschema::options()
+        .with_draft(Draft::Draft202012)
+        .offline()
+        .with_pattern_options(PatternOptions::regex())
+        .build(schema)
+        .map_err(|error| cut(&error.to_string()))
 }
 
 fn cut(text: &str) -> String {

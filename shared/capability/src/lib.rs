@@ -14,6 +14,8 @@ use sop_runtime::port::Clock;
 
 use crate::http_request::Client;
 
+pub use crate::json_validate::schema_problem;
+
 /// The built-ins: `http.request`, `json.validate` and `noop`. (`wait` is the engine's own.)
 ///
 /// What `http.request` needs is made when it is first called.

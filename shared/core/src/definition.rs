@@ -22,6 +22,9 @@ mod manifest;
 pub mod markdown;
 mod model;
 mod policy;
+mod print;
+pub mod schema;
+mod schemas;
 mod settings;
 mod step;
 mod switch;
@@ -43,6 +46,8 @@ pub use model::{
     Auth, Definition, ExecutionMode, Priority, Step, StepKind, Trigger, WebhookTrigger,
 };
 pub use policy::{OnTimeout, Policy, Route};
+pub use print::{format_markdown, print};
+pub use schemas::check_schemas;
 pub use workspace::Workspace;
 
 /// The texts of one SOP's directory.
@@ -220,7 +225,7 @@ fn assemble(
         admission_policy: settings.admission_policy.unwrap_or_default(),
         max_pending_approvals: settings.max_pending_approvals,
         delegation: settings.delegation,
-        input: manifest.input,
+        input: manifest.input.map(|(schema, _)| schema),
         timeout_secs: settings.timeout_secs,
         triggers: manifest.triggers,
         steps,

@@ -58,11 +58,20 @@ pub(crate) fn sealed(sealed: &Sealed) -> Value {
 pub(crate) struct Push {
     pub(crate) sops: Vec<PushedSop>,
     #[serde(default)]
-    pub(crate) workspace: Option<String>,
+    pub(crate) workspace: Option<PushedWorkspace>,
     #[serde(default)]
     pub(crate) prune: bool,
     #[serde(default)]
     pub(crate) draft: bool,
+}
+
+/// What the SOPs of a push share.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PushedWorkspace {
+    /// Path of `workspace.toml`, for display.
+    pub(crate) file: String,
+    pub(crate) toml: String,
 }
 
 /// The two files of one SOP.

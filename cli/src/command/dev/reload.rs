@@ -7,12 +7,12 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
 use sop_core::definition::{self, Severity, SourceFiles};
-use sop_runtime::flow::{self, Published, Push};
+use sop_runtime::flow::{self, Published, Push, Sources};
 use sop_runtime::report::chain;
 use tokio::sync::watch;
 
 use super::Local;
-use crate::workspace::{self, Workspace};
+use crate::workspace::{self, SHARED_FILE, Workspace};
 
 /// Between two looks at the folder.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -21,7 +21,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 pub(super) type Fingerprint = Vec<(PathBuf, Option<SystemTime>, u64)>;
 
 /// What a push of the folder came to.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Loaded {
     /// The SOPs that are active.
     pub(super) names: Vec<String>,
@@ -29,6 +29,8 @@ pub(super) struct Loaded {
     pub(super) fingerprint: Fingerprint,
     /// The texts that are active, by directory: a mistake leaves what was there before.
     good: BTreeMap<String, SourceFiles>,
+    /// The path and text of the `workspace.toml` that they are active under.
+    shared: Option<(String, String)>,
 }
 
 /// Pushes what is valid in the folder; tells on standard error what is not. An SOP that was valid in
@@ -36,7 +38,19 @@ pub(super) struct Loaded {
 pub(super) async fn once(host: &Local, folder: &Path, before: &Loaded) -> Result<Loaded> {
     let fingerprint = fingerprint(folder)?;
     let mut good = BTreeMap::new();
-    for one in Workspace::read(folder)?.folders {
+    let read = Workspace::read(folder)?;
+    for shared in &read.shared {
+        for diagnostic in &shared.diagnostics {
+            eprintln!("{}", definition::diagnostic::render(diagnostic, &shared.toml));
+        }
+    }
+    if read.is_broken() {
+        eprintln!("everything stays as it was until `workspace.toml` is mended\n");
+        let Loaded { names, good, shared, .. } = before.clone();
+        return Ok(Loaded { names, fingerprint, good, shared });
+    }
+    let shared = read.shared.map(|shared| (shared.file, shared.toml));
+    for one in read.folders {
         for diagnostic in &one.diagnostics {
             eprintln!("{}", definition::diagnostic::render(diagnostic, one.source_of(diagnostic)));
         }
@@ -51,19 +65,22 @@ pub(super) async fn once(host: &Local, folder: &Path, before: &Loaded) -> Result
         }
     }
     let files: Vec<SourceFiles> = good.values().cloned().collect();
-    match flow::publish(host, files[..].into(), Push::Replace, "sop dev")
+    let workspace = shared.as_ref().map(|(file, text)| (file.as_str(), text.as_str()));
+    let sources = Sources { files: &files, workspace };
+    match flow::publish(host, sources, Push::Replace, "sop dev")
         .await
         .context("could not publish the SOPs")?
     {
         Published::Active { sops, .. } | Published::Drafted { sops, .. } => {
             let names = sops.into_iter().map(|(name, _)| name.to_string()).collect();
-            Ok(Loaded { names, fingerprint, good })
+            Ok(Loaded { names, fingerprint, good, shared })
         }
         Published::Invalid { diagnostics } => {
             for diagnostic in diagnostics.iter().filter(|one| one.severity == Severity::Error) {
                 eprintln!("{}: {}", diagnostic.file, diagnostic.message);
             }
-            Ok(Loaded { fingerprint, good: before.good.clone(), ..Loaded::default() })
+            let Loaded { good, shared, .. } = before.clone();
+            Ok(Loaded { fingerprint, good, shared, ..Loaded::default() })
         }
     }
 }
@@ -99,13 +116,12 @@ pub(super) async fn watch(
 }
 
 fn fingerprint(folder: &Path) -> Result<Fingerprint> {
+    let folders = workspace::folders(folder)?;
+    let files = folders.iter().flat_map(|one| [one.join("SOP.toml"), one.join("SOP.md")]);
     let mut found = Vec::new();
-    for folder in workspace::folders(folder)? {
-        for name in ["SOP.toml", "SOP.md"] {
-            let path = folder.join(name);
-            if let Ok(metadata) = std::fs::metadata(&path) {
-                found.push((path, metadata.modified().ok(), metadata.len()));
-            }
+    for path in files.chain([folder.join(SHARED_FILE)]) {
+        if let Ok(metadata) = std::fs::metadata(&path) {
+            found.push((path, metadata.modified().ok(), metadata.len()));
         }
     }
     Ok(found)

@@ -59,6 +59,7 @@ codes! {
     TOO_MANY_STEPS = "SOP0305", "too many steps";
     STRAY_KEY = "SOP0306", "a key that belongs to no step";
     STRAY_TEXT = "SOP0307", "text that belongs to no step";
+    UNCLOSED = "SOP0308", "a block that is never closed";
     UNKNOWN_STEP_KEY = "SOP0401", "an unknown step key";
     BAD_STEP_VALUE = "SOP0403", "a step key with a wrong value";
     REPEATED_STEP_KEY = "SOP0404", "a step key given twice";

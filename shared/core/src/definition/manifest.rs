@@ -26,7 +26,7 @@ pub(super) struct Manifest {
     pub(super) name: Option<SopName>,
     pub(super) description: String,
     pub(super) version: String,
-    pub(super) input: Option<Value>,
+    pub(super) input: Option<(Value, Range<usize>)>,
     pub(super) settings: Settings,
     pub(super) triggers: Vec<Trigger>,
 }
@@ -115,14 +115,14 @@ fn read_sop(sink: &mut Sink<'_>, table: &DeTable<'_>, at: Range<usize>, manifest
 }
 
 /// The JSON Schema of `key`: a table, `true` or `false`, or a text that holds JSON.
-fn schema(sink: &mut Sink<'_>, table: &DeTable<'_>, key: &str) -> Option<Value> {
+fn schema(sink: &mut Sink<'_>, table: &DeTable<'_>, key: &str) -> Option<(Value, Range<usize>)> {
     let value = table.get(key)?;
     let read = match value.get_ref() {
         DeValue::String(text) => serde_json::from_str(text).map_err(|error| error.to_string()),
         other => with::to_json(other),
     };
     let reason = match read {
-        Ok(schema) if with::is_schema(&schema) => return Some(schema),
+        Ok(schema) if with::is_schema(&schema) => return Some((schema, value.span())),
         Ok(_) => "it is an object, `true` or `false`".to_owned(),
         Err(reason) => reason,
     };

@@ -154,6 +154,11 @@ fn read_step(sink: &mut Sink<'_>, document: &Document<'_>, index: usize, section
             "put it directly under the step; a remark begins with a capital letter".to_owned();
         sink.error_with_help(code::STRAY_KEY, key.key.clone(), message, help);
     }
+    if let Some(open) = item.unclosed.clone() {
+        let message = "this block is never closed, and takes in all that follows".to_owned();
+        let help = "close it, before the keys of the step".to_owned();
+        sink.error_with_help(code::UNCLOSED, open, message, help);
+    }
     let number = u32::try_from(count + 1).expect("bounded by STEPS_MAX");
     if item.title.is_empty() {
         let help = "begin it with a bold title: `1. **Check the pump** ...`".to_owned();

@@ -31,6 +31,10 @@ pub(super) struct Written {
     pub(super) places: BTreeMap<&'static str, Range<usize>>,
     /// The ways out of `switch`, each with its place.
     pub(super) branches: Vec<Branch>,
+    /// Whether the title is in bold, and not just the first line.
+    pub(super) is_bold: bool,
+    /// From the number to the end of what belongs to it.
+    pub(super) whole: Range<usize>,
     /// Something about its keys was reported, so that what they make together says little.
     pub(super) is_broken: bool,
 }
@@ -91,6 +95,8 @@ pub(super) fn build(
     let branches = std::mem::take(&mut keys.branches);
     let written = Written {
         title_at,
+        is_bold: item.is_bold,
+        whole: item.whole.clone(),
         places: std::mem::take(&mut keys.places),
         step: assemble(number, item, kind, keys, &branches),
         branches,

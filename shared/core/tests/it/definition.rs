@@ -16,6 +16,8 @@ mod corpus;
 mod language;
 mod markdown;
 mod never_panics;
+mod print;
+mod schema;
 mod seeds;
 
 fn tests_dir() -> PathBuf {

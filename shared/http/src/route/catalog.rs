@@ -95,7 +95,8 @@ where
         .into_iter()
         .map(|sop| SourceFiles { directory: sop.directory, toml: sop.toml, markdown: sop.markdown })
         .collect();
-    let sources = Sources { files: &files, workspace: push.workspace.as_deref() };
+    let workspace = push.workspace.as_ref().map(|it| (it.file.as_str(), it.toml.as_str()));
+    let sources = Sources { files: &files, workspace };
     let what = match (push.draft, push.prune) {
         (true, _) => flow::Push::Draft,
         (false, true) => flow::Push::Replace,

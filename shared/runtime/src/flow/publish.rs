@@ -15,8 +15,8 @@ use crate::port::{Catalog, Clock, Publish, Version, Versions};
 pub struct Sources<'a> {
     /// The SOPs.
     pub files: &'a [SourceFiles],
-    /// The text of `workspace.toml`, where there is one.
-    pub workspace: Option<&'a str>,
+    /// What they share: the path, for display, and the text of `workspace.toml`.
+    pub workspace: Option<(&'a str, &'a str)>,
 }
 
 impl<'a> From<&'a [SourceFiles]> for Sources<'a> {
@@ -200,7 +200,7 @@ fn version_of<S, Q, C: Clock>(host: &Host<S, Q, C>, sop: &Definition, by: &str) 
 /// never run is an error here.
 fn check(sources: Sources<'_>) -> (Option<Vec<Definition>>, Vec<Diagnostic>) {
     let (workspace, mut diagnostics) = match sources.workspace {
-        Some(text) => Workspace::parse(text, "workspace.toml"),
+        Some((file, text)) => Workspace::parse(text, file),
         None => (Workspace::default(), Vec::new()),
     };
     let files = sources.files.iter();

@@ -38,7 +38,10 @@ impl House {
 
     pub async fn publish(&self, name: &str, keys: &str, triggers: &str, steps: &[&str]) {
         let files = [files(texts(&toml(name, keys, triggers), steps))];
-        match flow::publish(&self.host, &files, false).await.unwrap() {
+        match flow::publish(&self.host, files[..].into(), flow::Push::Publish, "author")
+            .await
+            .unwrap()
+        {
             Published::Active { .. } => {}
             Published::Invalid { diagnostics } => panic!("{diagnostics:#?}"),
         }
@@ -77,7 +80,7 @@ impl House {
     pub async fn execute(&self) -> usize {
         let messages = self.received(QueueName::Effects).await;
         for message in &messages {
-            execute(&self.host, &self.performer, message).await.unwrap();
+            execute(&self.host, (&self.performer, &()), message).await.unwrap();
         }
         messages.len()
     }

@@ -79,7 +79,9 @@ where
     let (toml, markdown) =
         texts(&toml("busy", &keys, &webhook("/sop/busy")), &[NOOP, NOOP, WAIT, NOOP]);
     let files = SourceFiles { directory: "sops/x".into(), toml, markdown: Some(markdown) };
-    flow::publish(&host, &[files], true).await.expect("published");
+    flow::publish(&host, [files][..].into(), flow::Push::Replace, "author")
+        .await
+        .expect("published");
     let ids = accepted(&host, events).await;
     let shared = Arc::new(Shared {
         store,
@@ -203,7 +205,9 @@ where
         for delivery in batch {
             let done = match queue {
                 QueueName::Events => dispatch(&process.0, &delivery.body).await,
-                QueueName::Effects => execute(&process.0, &shared.performer, &delivery.body).await,
+                QueueName::Effects => {
+                    execute(&process.0, (&shared.performer, &()), &delivery.body).await
+                }
             };
             shared.handled.fetch_add(1, Ordering::SeqCst);
             if let Err(error) = done {

@@ -18,6 +18,11 @@ pub(in crate::definition) struct Item<'s> {
     pub(in crate::definition) title_at: Range<usize>,
     pub(in crate::definition) body: String,
     pub(in crate::definition) keys: Vec<KeyItem<'s>>,
+    pub(in crate::definition) is_bold: bool,
+    /// From the number to the end of what belongs to it.
+    pub(in crate::definition) whole: Range<usize>,
+    /// The first line of a block that is opened and never closed: it has all that follows, keys included.
+    pub(in crate::definition) unclosed: Option<Range<usize>>,
     /// Keys that stand deeper than directly under the step.
     pub(in crate::definition) misplaced: Vec<KeyItem<'s>>,
 }
@@ -59,7 +64,18 @@ pub(super) fn read<'s>(document: &Document<'s>, index: usize) -> Option<Item<'s>
         }
     }
     let body = body(source, &marker, lead.end..range.end, lead.is_bold, &keys);
-    Some(Item { number, marker, title: lead.title, title_at: lead.title_at, body, keys, misplaced })
+    Some(Item {
+        number,
+        marker,
+        title: lead.title,
+        title_at: lead.title_at,
+        body,
+        keys,
+        is_bold: lead.is_bold,
+        whole: range,
+        unclosed: unclosed(document, index),
+        misplaced,
+    })
 }
 
 /// Collects the keys in the bullet lists inside an element, but not in quotations.
@@ -77,6 +93,33 @@ fn find_misplaced<'s>(document: &Document<'s>, root: usize, found: &mut Vec<KeyI
             _ => at += 1,
         }
     }
+}
+
+/// The first line of a code block or an HTML comment in an element that is opened and not closed.
+#[expect(clippy::wildcard_enum_match_arm, reason = "only blocks that need an end matter here")]
+fn unclosed(document: &Document<'_>, root: usize) -> Option<Range<usize>> {
+    (root..document.after(root)).find_map(|index| {
+        let (event, range) = document.at(index);
+        let text = document.source[range.clone()].trim_end();
+        let is_open = match event {
+            Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(_))) => !ends_with_fence(text),
+            Event::Start(Tag::HtmlBlock) => {
+                text.trim_start().starts_with("<!--") && !text.contains("-->")
+            }
+            _ => return None,
+        };
+        let line = text.lines().next().unwrap_or_default();
+        is_open.then(|| range.start..range.start + line.len())
+    })
+}
+
+/// Source: CommonMark 0.31, fenced code blocks.
+fn ends_with_fence(block: &str) -> bool {
+    let Some((first, rest)) = block.split_once('\n') else { return false };
+    let sign = if first.trim_start().starts_with('~') { '~' } else { '`' };
+    let count = |line: &str| line.chars().take_while(|c| *c == sign).count();
+    let last = rest.lines().next_back().unwrap_or_default().trim_start_matches([' ', '\t', '>']);
+    count(last) >= count(first.trim_start()) && last.trim_end().chars().all(|c| c == sign)
 }
 
 struct Lead {
