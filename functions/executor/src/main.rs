@@ -16,8 +16,9 @@ async fn main() -> Result<(), Error> {
     log::init();
     let host = &Arc::new(host::events_only().map_err(log::failed)?);
     let built_ins = &Arc::new(BuiltIns::new(SystemClock));
+    let secrets = &Arc::new(());
     let handler = |event: LambdaEvent<Batch>| async move {
-        Ok::<_, Error>(payload::execute(host, built_ins, event.payload).await)
+        Ok::<_, Error>(payload::execute(host, (built_ins, secrets), event.payload).await)
     };
     lambda_runtime::run(service_fn(handler)).await
 }

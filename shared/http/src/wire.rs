@@ -1,6 +1,6 @@
 //! What goes over the wire where it differs from what the domain holds.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 use sop_core::engine::Head;
 use sop_core::journal::Sealed;
@@ -94,10 +94,15 @@ pub(crate) struct GateDecision {
     pub(crate) reason: Option<String>,
     #[serde(default)]
     pub(crate) comment: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     pub(crate) value: Option<Value>,
     #[serde(default)]
     pub(crate) guidance: Option<String>,
+}
+
+/// What is there, `null` included.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
 }
 
 /// What a person says at a gate.

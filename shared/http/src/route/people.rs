@@ -15,7 +15,10 @@ use sop_runtime::port::{Clock, Queue, Store, random};
 
 use crate::auth::caller;
 use crate::problem::Problem;
-use crate::request::{Segments, input_id, json, key, read, reason, run_id, segments, step_number};
+use crate::request::{
+    Segments, bad_body, guidance, input_id, json, key, read, reason, run_id, segments, step_number,
+    too_large,
+};
 use crate::route::Shared;
 use crate::route::catalog::started;
 use crate::wire::{From, GateDecision, Output, Reason, Say};
@@ -122,15 +125,36 @@ where
 {
     let caller = caller(&host, &headers).await?;
     let run = run_id(&segments(run)?)?;
-    let asked: GateDecision = json(&read(body, DECISION_BYTES_MAX).await?)?;
-    let decision = match asked.decision {
+    let body = read(body, DECISION_BYTES_MAX).await?;
+    let asked: GateDecision = json(&body)?;
+    if asked.decision != Say::Amend && body.len() > WORDS_BYTES_MAX {
+        return Err(too_large(WORDS_BYTES_MAX));
+    }
+    let revision = asked.revision;
+    let decision = decision(asked)?;
+    let input = Input::Decide { gate: revision, decision };
+    apply(&host, &headers, &run, &caller.subject, input, None).await
+}
+
+/// What is said at a gate. What belongs to another answer is not passed over: it would not be done.
+fn decision(asked: GateDecision) -> Result<Decision, Problem> {
+    let stray = match asked.decision {
+        Say::Amend => asked.guidance.is_some(),
+        Say::Revise => asked.value.is_some(),
+        Say::Approve | Say::Deny => asked.value.is_some() || asked.guidance.is_some(),
+    };
+    if stray {
+        return Err(bad_body("`value` belongs to `amend`, `guidance` to `revise`"));
+    }
+    Ok(match asked.decision {
         Say::Approve => Decision::Approve { comment: asked.comment },
         Say::Deny => Decision::Deny { reason: reason(asked.reason.unwrap_or_default())? },
-        Say::Amend => Decision::Amend { value: asked.value.unwrap_or_default() },
-        Say::Revise => Decision::Revise { guidance: reason(asked.guidance.unwrap_or_default())? },
-    };
-    let input = Input::Decide { gate: asked.revision, decision };
-    apply(&host, &headers, &run, &caller.subject, input, None).await
+        Say::Amend => match asked.value {
+            Some(value) => Decision::Amend { value },
+            None => return Err(bad_body("an amendment needs a `value`")),
+        },
+        Say::Revise => Decision::Revise { guidance: guidance(asked.guidance.unwrap_or_default())? },
+    })
 }
 
 pub(crate) async fn complete<S, Q, C>(
