@@ -65,10 +65,19 @@ pub(crate) fn segments<T>(given: Segments<T>) -> Result<T, Problem> {
 
 /// The number of a step, as it stands in a path.
 pub(crate) fn step_number(text: &str) -> Result<u32, Problem> {
+    number(text, "bad_step", "step: steps")
+}
+
+/// The revision of a gate, as it stands in a path.
+pub(crate) fn gate_number(text: &str) -> Result<u32, Problem> {
+    number(text, "bad_gate", "gate: gates")
+}
+
+fn number(text: &str, code: &'static str, what: &str) -> Result<u32, Problem> {
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|_| is_number).ok_or_else(|| {
-        let detail = format!("`{text}` is no step: steps are counted from 1");
-        Problem::new(StatusCode::BAD_REQUEST, "bad_step", detail)
+        let detail = format!("`{text}` is no {what} are counted from 1");
+        Problem::new(StatusCode::BAD_REQUEST, code, detail)
     })
 }
 

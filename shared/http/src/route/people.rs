@@ -1,4 +1,4 @@
-//! What people do to runs: decide, complete, fail, cancel.
+//! What people do to runs: decide, complete, fail, pause, resume, retry, rerun, cancel.
 
 use axum::Json;
 use axum::body::Body;
@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde_json::{Value, json as object};
-use sop_core::engine::{Decision, Input, Stored, Verdict};
+use sop_core::engine::{Awaited, Decision, Input, Stored, Verdict, value_of_text};
 use sop_core::id::{Digest, RunId};
 use sop_core::ingress::Rejected;
 use sop_core::limits::PAYLOAD_BYTES_MAX;
@@ -21,6 +21,7 @@ use crate::request::{
 };
 use crate::route::Shared;
 use crate::route::catalog::started;
+use crate::schema;
 use crate::wire::{From, GateDecision, Output, Reason, Say};
 
 /// Bytes of a decision or a reason.
@@ -180,6 +181,15 @@ where
     if let Some(bytes) = output.as_ref().map(String::len).filter(|bytes| *bytes > PAYLOAD_BYTES_MAX)
     {
         return Err(Rejected::TooLarge { bytes }.into());
+    }
+    // A step that is not awaited is refused as such, whatever is said of it.
+    let detail = flow::run_detail(&host, &run).await?;
+    let waits = |at: &Awaited| at.step == step && (at.on == "person" || at.on == "unknown");
+    if detail.view.awaits.iter().any(waits)
+        && let Some(schema) = detail.sop.step(step).and_then(|step| step.output.as_ref())
+    {
+        let value = output.as_deref().map(value_of_text).unwrap_or_default();
+        schema::fits(schema, &value, "bad_output", &format!("step {step} gives"))?;
     }
     let verdict = Verdict::Completed { output: output.as_deref().map(Stored::of) };
     let input = Input::Report { step, verdict };

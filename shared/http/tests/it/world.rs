@@ -51,7 +51,9 @@ impl World {
         let memory = Memory::new(clock.clone());
         let host = Arc::new(Host::new(memory.clone(), memory.clone(), clock.clone()));
         let sops = [files("deploy", DEPLOY), files("guarded", GUARDED), files("open", OPEN)];
-        let published = flow::publish(&host, Sources::from(&sops[..]), Push::Publish, "test").await.expect("memory takes it");
+        let published = flow::publish(&host, Sources::from(&sops[..]), Push::Publish, "test")
+            .await
+            .expect("memory takes it");
         assert!(matches!(published, Published::Active { .. }), "{published:?}");
         let (token, _) = flow::issue_token(&host, "paired").await.expect("memory takes it");
         let router = sop_http::all(Arc::clone(&host));
