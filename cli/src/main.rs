@@ -13,12 +13,14 @@ mod command;
 mod context;
 mod credentials;
 mod exit;
+mod gate;
 mod input;
 mod person;
 mod progress;
 mod render;
 mod resolve;
 mod templates;
+mod versions;
 mod wire;
 mod workspace;
 
