@@ -13,6 +13,7 @@ mod command;
 mod context;
 mod credentials;
 mod exit;
+mod gate;
 mod input;
 mod layout;
 mod person;
@@ -20,6 +21,7 @@ mod progress;
 mod render;
 mod resolve;
 mod templates;
+mod versions;
 mod wire;
 mod workspace;
 

@@ -144,12 +144,18 @@ fn spawn_workers(
         let host = Arc::clone(host);
         move |body: String| {
             let (host, built_ins) = (Arc::clone(&host), Arc::clone(&built_ins));
-            async move { flow::execute(&host, &*built_ins, &body).await }
+            async move { flow::execute(&host, (&*built_ins, &*built_ins), &body).await }
         }
     };
     let store = host.store.clone();
     tasks.spawn(worker::work(store.clone(), QueueName::Events, dispatch, stopped.clone()));
     tasks.spawn(worker::work(store, QueueName::Effects, execute, stopped.clone()));
+}
+
+/// The environment, without what is no text: no secret has such a name or value.
+fn variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 fn taken(host: IpAddr, port: u16, flag: &str) -> String {

@@ -18,6 +18,8 @@ use crate::time::Timestamp;
 
 mod gate;
 
+pub use gate::open_gate;
+
 /// Why an input changes nothing. Never an error: the run is as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case", tag = "refusal")]

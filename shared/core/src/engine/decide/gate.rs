@@ -36,6 +36,17 @@ pub(super) fn decide(
     }
 }
 
+/// The step whose gate has the revision `named`, with the gate.
+///
+/// # Errors
+/// Why that gate takes no decision, as a decision on it would be answered.
+pub fn open_gate(run: &Run, named: u32) -> Result<(&Live, &Gate), Refusal> {
+    if run.is_finished() {
+        return Err(Refusal::AlreadyFinished);
+    }
+    run.gate(named).ok_or_else(|| not_open(run, named))
+}
+
 fn not_open(run: &Run, named: u32) -> Refusal {
     let open = run.live.iter().find_map(|live| match &live.stand {
         Stand::Approval(gate) => Some(gate.gate),
