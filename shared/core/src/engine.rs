@@ -20,7 +20,7 @@ pub use admission::{Admission, Counters, SlotChange, decide_admission, slot_chan
 pub use ask::{Blob, Need, Values, value_of_text};
 pub use decide::{Beginning, Cause, Decided, Given, Refusal, Transition, decide, replay, start};
 pub use effect::{Effect, EffectKey, Gets, gets, newly_outstanding, outstanding, result_of};
-pub use evolve::unborn;
+pub use evolve::{gated, unborn};
 pub use fact::{Answer, Fact};
 pub use head::{Head, Status};
 pub use input::{Decision, Input, Verdict};

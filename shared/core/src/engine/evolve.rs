@@ -10,7 +10,8 @@ mod begin;
 mod timing;
 mod way;
 
-pub(super) use begin::{child_event, gated};
+pub use begin::gated;
+pub(super) use begin::child_event;
 
 /// A run on its way from one state to the next.
 pub(super) struct Move<'m, 'a> {
