@@ -24,7 +24,7 @@ dev: setup ## Runs everything on this machine: webhooks, MQTT, cron, SQLite
 test: setup ## Every test, the emulator's last
 	@scripts/test.sh
 
-check: setup ## Formatting, lints, docs, SOPs, template
+check: setup ## Formatting, lints, docs, others' licences, SOPs, template
 	cargo fmt --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --quiet

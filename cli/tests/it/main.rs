@@ -4,6 +4,8 @@
 mod audit;
 mod cli;
 mod client;
+mod devices;
+mod house;
 mod kill;
 mod offline;
 mod pairing;

@@ -127,10 +127,32 @@ fn uplink(packet: &str, at: sop_core::Timestamp) -> Door {
 /// Which of the port calls a matrix lets a process die at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Points {
-    /// Each.
+    /// Each: before and after its effect, without and with mischief.
     All,
+    /// Each, after its effect, without mischief: for the store that is also before the next.
+    After,
     /// At about this many, spread evenly, once each: before or after, with or without mischief by turns.
     Spread(u64),
+}
+
+impl Points {
+    /// The plans of a matrix whose undisturbed story makes `calls` port calls.
+    fn plans(self, calls: u64) -> Vec<Plan> {
+        let all = (1..=calls).flat_map(Plan::of_call);
+        match self {
+            Self::All => all.collect(),
+            Self::After => all
+                .filter(|it| it.moment == Moment::After && it.mischief == Mischief::default())
+                .collect(),
+            Self::Spread(count) => {
+                let step = (calls / count.max(1)).max(1);
+                let spread = all.filter(|it| (it.call - 1) % step == 0);
+                // Of the four plans of a call, one after the other.
+                let turns = spread.enumerate().filter(|(i, _)| i % 4 == i / 4 % 4);
+                turns.map(|(_, plan)| plan).collect()
+            }
+        }
+    }
 }
 
 /// Stories of a matrix that are played at once.
@@ -166,34 +188,8 @@ where
     let (undisturbed, calls) = Box::pin(exactly_once(world, fires)).await;
     assert_eq!(undisturbed.repeated, 0, "undisturbed, every effect is carried out exactly once");
     let mut matrix = Matrix { calls, played: 1, repeated: 0 };
-    let step = match points {
-        Points::All => 1,
-        Points::Spread(count) => (calls / count.max(1)).max(1),
-    };
-    let deaths = (1..=calls)
-        .step_by(usize::try_from(step).expect("small"))
-        .flat_map(|call| [Moment::Before, Moment::After].map(|moment| (call, moment)));
-    let plans: Vec<Plan> = deaths
-        .flat_map(|(call, moment)| {
-            [Mischief::default(), Mischief::all(call)].map(|mischief| Plan {
-                call,
-                moment,
-                mischief,
-            })
-        })
-        .collect();
-    let plans: Vec<Plan> = match points {
-        Points::All => plans,
-        // Of the four plans of a call, one after the other.
-        Points::Spread(_) => plans
-            .into_iter()
-            .enumerate()
-            .filter(|(i, _)| i % 4 == i / 4 % 4)
-            .map(|(_, plan)| plan)
-            .collect(),
-    };
     // Stories are apart, and some wait for real time to pass.
-    let stories = plans.into_iter().map(|plan| {
+    let stories = points.plans(calls).into_iter().map(|plan| {
         let world = Box::pin(make(Fuse::dead_from(plan.call, plan.moment), plan.mischief));
         async move {
             let _told = Told(plan);
@@ -213,6 +209,19 @@ struct Plan {
     call: u64,
     moment: Moment,
     mischief: Mischief,
+}
+
+impl Plan {
+    /// The four of one call.
+    fn of_call(call: u64) -> impl Iterator<Item = Self> {
+        [Moment::Before, Moment::After].into_iter().flat_map(move |moment| {
+            [Mischief::default(), Mischief::all(call)].map(|mischief| Self {
+                call,
+                moment,
+                mischief,
+            })
+        })
+    }
 }
 
 /// Tells the plan when the story panics.

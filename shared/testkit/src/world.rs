@@ -29,6 +29,9 @@ const STEP_MS: u32 = 500;
 /// Milliseconds after which queues that hold nothing are quiet: longer than any delay of the scenarios.
 const QUIET_MS: u32 = 7_000;
 
+/// Milliseconds between two looks at an inbox, which may lag behind, while nothing moves.
+const ASKED_EVERY_MS: u32 = 4 * STEP_MS;
+
 /// Milliseconds for which a received message is nobody else's.
 const HIDDEN_MS: u32 = 600_000;
 
@@ -287,7 +290,7 @@ where
         while quiet_ms < QUIET_MS {
             let mut now = self.deliver(QueueName::Events).await;
             now += self.deliver(QueueName::Effects).await;
-            if now == 0 {
+            if now == 0 && quiet_ms.is_multiple_of(ASKED_EVERY_MS) {
                 now = self.answer().await;
             }
             moved += now;

@@ -1,4 +1,4 @@
-//! The house's rules that a compiler does not check: arrows between rooms, no unused dependency, sizes.
+//! The house's rules that a compiler does not check: arrows between rooms, no unused dependency, whose code, sizes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -11,8 +11,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sop-core", &[]),
     ("sop-runtime", &["sop-core"]),
     ("sop-aws", &["sop-core", "sop-runtime"]),
-    ("sop-capability", &["sop-core", "sop-runtime"]),
-    ("sop-http", &["sop-core", "sop-runtime"]),
+    ("sop-schema", &["sop-core"]),
+    ("sop-capability", &["sop-core", "sop-schema", "sop-runtime"]),
+    ("sop-http", &["sop-core", "sop-schema", "sop-runtime"]),
     ("sop-local", &["sop-core", "sop-runtime"]),
     ("sop-testkit", &["sop-core", "sop-runtime"]),
     ("sop-emulator", &[]),
@@ -24,12 +25,38 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sopwith-executor", &["sop-core", "sop-runtime", "sop-aws", "sop-capability", "sop-wiring"]),
     ("sopwith-webhook", &["sop-core", "sop-runtime", "sop-aws", "sop-http", "sop-wiring"]),
     ("sopwith-api", &["sop-core", "sop-runtime", "sop-aws", "sop-http", "sop-wiring"]),
-    ("sop-cli", &["sop-core", "sop-runtime", "sop-local", "sop-http", "sop-capability"]),
+    (
+        "sop-cli",
+        &[
+            "sop-core",
+            "sop-schema",
+            "sop-runtime",
+            "sop-local",
+            "sop-http",
+            "sop-capability",
+            "sop-testkit",
+        ],
+    ),
     ("integration-tests", &["sop-core", "sop-runtime", "sop-aws", "sop-emulator"]),
 ];
 
 /// Rooms that tests, and only tests, may use from anywhere.
 const TEST_ROOMS: &[&str] = &["sop-testkit", "sop-emulator", "sop-local"];
+
+/// Licences under which others' code may be linked into what is handed out under Apache-2.0.
+const LICENCES: &[&str] = &[
+    "Apache-2.0",
+    "BSD-3-Clause",
+    "CDLA-Permissive-2.0",
+    "ISC",
+    "MIT",
+    "MIT-0",
+    "Unicode-3.0",
+    "Zlib",
+];
+
+/// The one place that others' code comes from.
+const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
 /// Lines of a source file, its tests not counted, at which somebody has to look again.
 const FILE_LINES_MAX: usize = 600;
@@ -41,9 +68,15 @@ fn root() -> PathBuf {
         .expect("the workspace is there")
 }
 
+/// The workspace's own packages.
 fn packages() -> Vec<Value> {
+    metadata(&["--no-deps", "--offline"])
+}
+
+fn metadata(args: &[&str]) -> Vec<Value> {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version=1", "--no-deps", "--offline"])
+        .args(["metadata", "--format-version=1"])
+        .args(args)
         .current_dir(root())
         .output()
         .expect("cargo runs");
@@ -100,6 +133,43 @@ fn every_dependency_is_used() {
                 "`{name}` does not use its dependency `{to}`"
             );
         }
+    }
+}
+
+/// Others' code comes from the registry, nothing from a branch or a folder, under licences that fit.
+#[test]
+fn others_code_is_from_the_registry_and_may_be_handed_on() {
+    let mut others = metadata(&["--locked", "--filter-platform=x86_64-unknown-linux-gnu"]);
+    let root = root();
+    others.retain(|package| !Path::new(text(package, "manifest_path")).starts_with(&root));
+    assert!(others.len() > 100, "{} packages", others.len());
+    for package in &others {
+        let (name, licence) = (text(package, "name"), text(package, "license"));
+        assert_eq!(text(package, "source"), REGISTRY, "{name}");
+        assert!(may_be_handed_on(licence), "`{name}` is under `{licence}`");
+    }
+}
+
+/// Whether each part of an SPDX expression leaves a licence to choose; a slash is an old `OR`.
+fn may_be_handed_on(licence: &str) -> bool {
+    licence.split(" AND ").all(|part| {
+        let choices = part.trim_matches(['(', ')']).replace('/', " OR ");
+        choices.split(" OR ").any(|choice| LICENCES.contains(&choice.trim()))
+    })
+}
+
+#[test]
+fn licences_are_read_as_expressions() {
+    for (licence, fits) in [
+        ("MIT", true),
+        ("Apache-2.0 / MIT", true),
+        ("GPL-3.0-only OR MIT", true),
+        ("(MIT OR Apache-2.0) AND Unicode-3.0", true),
+        ("MIT AND GPL-3.0-only", false),
+        ("GPL-3.0-only", false),
+        ("", false),
+    ] {
+        assert_eq!(may_be_handed_on(licence), fits, "{licence}");
     }
 }
 

@@ -45,10 +45,22 @@ async fn until(mut stopped: watch::Receiver<bool>) {
     }
 }
 
+/// Takes in one message of a device.
+///
+/// # Errors
+/// [`Refused`], which the device is told; the log has a line of it.
 async fn arrived(host: &Local, published: Published) -> Result<(), Refused> {
     let encode = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
-    let data =
-        ingress::device_payload(&published.payload, encode).map_err(|_| Refused::TooLarge)?;
+    let data = ingress::device_payload(&published.payload, encode).map_err(|rejected| {
+        let reason = rejected.to_string();
+        tracing::warn!(
+            client = published.client_id,
+            topic = published.topic,
+            reason,
+            "message dropped"
+        );
+        Refused::TooLarge
+    })?;
     let uplink = ingress::uplink(&published.topic)
         .and_then(|(board, signal)| peripheral_subject(board, signal));
     let actor = format!("mqtt:{}", published.client_id);
@@ -72,6 +84,72 @@ async fn accept(
         Err(error) => {
             tracing::error!(error = %chain(&error), "mqtt message not accepted");
             Err(Refused::TryAgain)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sop_core::limits::PAYLOAD_BYTES_MAX;
+    use sop_local::store::Sqlite;
+    use sop_runtime::envelope::{Body, Envelope};
+    use sop_runtime::flow::Host;
+    use sop_runtime::port::{Consumer, QueueName, SystemClock};
+
+    use super::*;
+
+    fn published(topic: &str, payload: &[u8]) -> Published {
+        Published {
+            client_id: "pump".into(),
+            topic: topic.into(),
+            payload: payload.to_vec(),
+            qos: 1,
+            retain: false,
+            packet_id: Some(1),
+            dup: false,
+        }
+    }
+
+    /// Each case: topic, payload, the subject of its uplink, what of the payload is queued.
+    #[tokio::test]
+    async fn a_message_is_queued_as_it_came_and_an_uplink_twice() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Sqlite::open(folder.path().join("sop.db"), Arc::new(SystemClock)).unwrap();
+        let host = Host::new(store.clone(), store, SystemClock);
+        let text = |text: &str| Some(Data::Text(text.into()));
+        let cases = [
+            ("a", &b""[..], None, Some(Data::Empty)),
+            ("a", b" {", None, text(" {")),
+            ("a", b"a\0", None, text("a\0")),
+            ("a", b"\xff\xfe", None, Some(Data::Base64("//4=".into()))),
+            ("peripherals/p/s", b"1", Some("p/s"), text("1")),
+            ("peripherals/p/s", b"\xff", Some("p/s"), Some(Data::Base64("/w==".into()))),
+            ("peripherals/p", b"1", None, text("1")),
+            ("peripherals/p/", b"1", None, text("1")),
+            ("peripherals//s", b"1", None, text("1")),
+            ("peripherals/p/s/t", b"1", None, text("1")),
+            ("peripherals/p/s", &[b'x'; PAYLOAD_BYTES_MAX + 1], None, None),
+        ];
+        for (topic, payload, uplink, data) in cases {
+            let answer = arrived(&host, published(topic, payload)).await;
+            let messages = host.store.receive(QueueName::Events, 10, 60_000).await.unwrap();
+            let found: Vec<(Source, String, Data)> = messages
+                .iter()
+                .map(|message| match Envelope::parse(&message.body) {
+                    Ok(Body::Event { event }) => {
+                        assert_eq!(event.actor.as_deref(), Some("mqtt:pump"));
+                        (event.source, event.subject, event.data)
+                    }
+                    other => panic!("{topic}: {other:?}"),
+                })
+                .collect();
+            let Some(data) = data else {
+                assert_eq!((answer, found), (Err(Refused::TooLarge), Vec::new()), "{topic}");
+                continue;
+            };
+            let uplink = uplink.map(|it| (Source::Peripheral, it.to_owned(), data.clone()));
+            let expected = uplink.into_iter().chain([(Source::Mqtt, topic.to_owned(), data)]);
+            assert_eq!((answer, found), (Ok(()), expected.collect()), "{topic}");
         }
     }
 }

@@ -1,36 +1,72 @@
-//! A process may die at any port call: on DynamoDB and SQS, at some of them.
+//! A process may die at any port call: on DynamoDB at each, on DynamoDB and SQS together at some.
+
+use std::future::Future;
 
 use sop_aws::{DynamoStore, SqsQueue};
-use sop_testkit::scenario::{self, Points};
-use sop_testkit::{Fuse, Mischief, RealTime, World};
+use sop_core::Timestamp;
+use sop_testkit::scenario::{self, Matrix, Points};
+use sop_testkit::{Fuse, ManualClock, Memory, Mischief, RealTime, World};
 
 use crate::world;
 
-/// Deaths that are tried. Stories wait for real delays, so eight are played at once.
+/// Deaths that are tried on both services. Stories wait for real delays, so eight are played at once.
 const SAMPLE: u64 = 12;
+
+/// 2100-03-01T08:00:00Z: the story's schedule fires, and nothing expires by the emulator's own clock.
+const BEGUN: Timestamp = Timestamp::from_millis(4_107_571_200_000);
+
+/// `all`: also before each call's effect, and with mischief.
+const MATRIX: &str = "SOPWITH_MATRIX";
 
 const STACK_BYTES: usize = 64 * 1024 * 1024;
 
-async fn make(fuse: Fuse, mischief: Mischief) -> World<DynamoStore, SqsQueue, RealTime> {
+async fn services(fuse: Fuse, mischief: Mischief) -> World<DynamoStore, SqsQueue, RealTime> {
     let config = world::config();
     let store = DynamoStore::new(&config, &world::table(&config).await);
     let queue = SqsQueue::new(&config, world::queues(&config).await);
     World::new(store, queue, RealTime, &fuse, mischief)
 }
 
-/// Each event leads to exactly one run of each SOP, whichever port call a process dies at.
-#[test]
-fn every_event_leads_to_one_run_through_crashes() {
-    // The futures of a story over the SDK do not fit the stack that a test has.
+/// The table alone: queues in memory and a clock that is moved make a story take no time of its own.
+async fn table(fuse: Fuse, mischief: Mischief) -> World<DynamoStore, Memory, ManualClock> {
+    let config = world::config();
+    let store = DynamoStore::new(&config, &world::table(&config).await);
+    let clock = ManualClock::at(BEGUN);
+    World::new(store, Memory::new(clock.clone()), clock, &fuse, mischief)
+}
+
+/// Plays a matrix where the futures of a story over the SDK fit: not on the stack that a test has.
+fn played<F>(matrix: impl FnOnce() -> F + Send + 'static) -> Matrix
+where
+    F: Future<Output = Matrix>,
+{
     let story = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(|| {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .thread_stack_size(STACK_BYTES)
             .enable_all()
             .build()
             .unwrap();
-        runtime.block_on(scenario::crash_matrix(make, Points::Spread(SAMPLE), false))
+        runtime.block_on(matrix())
     });
     let matrix = story.unwrap().join().expect("the promises are kept");
     println!("{matrix:?}");
+    matrix
+}
+
+/// Each event leads to exactly one run of each SOP, whichever port call a process dies at.
+#[test]
+fn every_event_leads_to_one_run_through_every_crash_on_the_table() {
+    let all = std::env::var(MATRIX).is_ok_and(|value| value == "all");
+    let points = if all { Points::All } else { Points::After };
+    let matrix = played(move || scenario::crash_matrix(table, points, true));
+    assert!(matrix.calls > 150, "{matrix:?}");
+    let plans = if all { 4 } else { 1 };
+    assert_eq!(matrix.played, 1 + plans * matrix.calls, "{matrix:?}");
+}
+
+/// The same on both services, at some calls.
+#[test]
+fn every_event_leads_to_one_run_through_crashes() {
+    let matrix = played(|| scenario::crash_matrix(services, Points::Spread(SAMPLE), false));
     assert!(matrix.played > SAMPLE, "{matrix:?}");
 }

@@ -44,7 +44,11 @@ pub(super) async fn run<S, H, Fut>(
     let Admitted { version, keep_alive_secs, place, mailbox, welcome } = match admitted {
         Ok(admitted) => admitted,
         Err(fault) => {
-            tracing::debug!(error = &fault as &dyn std::error::Error, "mqtt client not let in");
+            if fault.is_refusal() {
+                tracing::warn!(error = fault.shown(), "mqtt client refused");
+            } else {
+                tracing::debug!(error = fault.shown(), "mqtt client not let in");
+            }
             wire.close().await;
             return;
         }
@@ -111,7 +115,11 @@ where
             }
         };
         let client = &*self.place.client_id;
-        tracing::debug!(client, error = &fault as &dyn std::error::Error, "mqtt connection ended");
+        if fault.is_refusal() {
+            tracing::warn!(client, error = fault.shown(), "mqtt client refused");
+        } else {
+            tracing::debug!(client, error = fault.shown(), "mqtt connection ended");
+        }
         let Self { mut wire, version, place, mut in_flight, .. } = self;
         let goodbye = fault.reason().and_then(|reason| reply::goodbye(version, reason));
         // Messages that were read are finished: those of QoS 0 nobody would send again. Only when the

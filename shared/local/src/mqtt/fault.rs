@@ -3,6 +3,7 @@
 use std::io;
 
 use mqtt_proto::v5::{DisconnectReasonCode as Reason, ErrorV5};
+use sop_runtime::report::chain;
 
 /// What ends a connection. None of it is an error of the server.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +53,37 @@ impl From<mqtt_proto::Error> for Fault {
 }
 
 impl Fault {
+    /// Whether the client sent what is not taken; else the connection ended as connections do, or the
+    /// handler has told why.
+    pub(super) fn is_refusal(&self) -> bool {
+        match self {
+            Self::NotAdmitted(_)
+            | Self::Malformed(_)
+            | Self::BadForm
+            | Self::Protocol(_)
+            | Self::TooLarge { .. }
+            | Self::TopicName
+            | Self::TopicAlias
+            | Self::SubscriptionId
+            | Self::TooManyUnreleased => true,
+            Self::Disconnected
+            | Self::Io(_)
+            | Self::NoConnect
+            | Self::TryAgain
+            | Self::Refused
+            | Self::KeepAlive
+            | Self::TakenOver
+            | Self::NotReading
+            | Self::ShuttingDown => false,
+        }
+    }
+
+    /// The fault with its cause, for the log: client's text in it is cut.
+    pub(super) fn shown(&self) -> String {
+        const SHOWN_CHARS_MAX: usize = 200;
+        chain(self).chars().take(SHOWN_CHARS_MAX).collect()
+    }
+
     /// The reason that an MQTT 5 client is told; none when there is nobody to tell.
     pub(super) fn reason(&self) -> Option<Reason> {
         match self {

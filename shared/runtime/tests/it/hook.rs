@@ -156,5 +156,5 @@ async fn a_promise_is_kept_through_a_publish() {
     house.publish("open", "", &webhook("/sop/elsewhere"), &[NOOP, NOOP]).await;
     house.run_out().await;
     let run = house.run(&house.only_run().await).await;
-    assert_eq!(run.settled.len(), 1, "by the definition of then");
+    assert_eq!(run.past.len(), 1, "by the definition of then");
 }

@@ -42,7 +42,7 @@ impl House {
             .await
             .unwrap()
         {
-            Published::Active { .. } => {}
+            Published::Active { .. } | Published::Drafted { .. } => {}
             Published::Invalid { diagnostics } => panic!("{diagnostics:#?}"),
         }
     }

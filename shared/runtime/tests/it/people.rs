@@ -1,6 +1,6 @@
 //! What people do.
 
-use sop_core::engine::{Decision, End, Input, Refusal, State, Verdict};
+use sop_core::engine::{Decision, End, Input, Phase, Refusal, Verdict};
 use sop_core::event::Data;
 use sop_core::id::RunId;
 use sop_runtime::flow::{self, ByHand, FlowError, Submitted};
@@ -61,9 +61,9 @@ async fn one_of_two_decisions_counts() {
         let yes = decide(house.other(), "ann", Decision::Approve { comment: None });
         let no = decide(house.other(), "bob", Decision::Deny { reason: "no".into() });
         let (yes, no) = (yes.await.unwrap(), no.await.unwrap());
-        let end = match house.run(&run).await.state {
-            State::Finished { end, .. } => end,
-            state => panic!("{state:?}"),
+        let end = match house.run(&run).await.phase {
+            Phase::Finished { end, .. } => end,
+            phase => panic!("{phase:?}"),
         };
         let refused = Submitted::Refused(Refusal::AlreadyFinished);
         match end {

@@ -1,11 +1,16 @@
 //! Publishing.
 
+use sop_core::definition::SourceFiles;
 use sop_core::id::Tenant;
-use sop_runtime::flow::{self, Published};
+use sop_runtime::flow::{self, FlowError, Published, Push};
 use sop_runtime::port::Catalog;
 use sop_testkit::scenario::{NOOP, texts, toml, webhook};
 
-use crate::house::{House, files};
+use crate::house::{House, Memo, files};
+
+async fn publish(host: &Memo, files: &[SourceFiles], push: Push) -> Result<Published, FlowError> {
+    flow::publish(host, files.into(), push, "author").await
+}
 
 /// Two that publish at once are both published.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -16,13 +21,14 @@ async fn nobody_is_lost_when_two_publish() {
             .map(|name| {
                 let host = house.other();
                 let files = [files(texts(&toml(name, "", &webhook("/sop/x")), &[NOOP]))];
-                tokio::spawn(async move { flow::publish(&host, &files, false).await.unwrap() })
+                tokio::spawn(async move { publish(&host, &files, Push::Publish).await.unwrap() })
             })
             .into();
         let mut versions = Vec::new();
         for task in tasks {
             match task.await.unwrap() {
                 Published::Active { version, .. } => versions.push(version),
+                Published::Drafted { .. } => panic!("only drafted"),
                 Published::Invalid { diagnostics } => panic!("{diagnostics:?}"),
             }
         }
@@ -46,11 +52,11 @@ async fn all_or_nothing() {
     let bad = files(texts(&toml("c", "", &webhook("/sop/x")), &[]));
     let twin = files(texts(&toml("b", "", &webhook("/sop/y")), &[NOOP]));
     for broken in [vec![good.clone(), bad], vec![good, twin]] {
-        let published = flow::publish(&house.host, &broken, true).await.unwrap();
+        let published = publish(&house.host, &broken, Push::Replace).await.unwrap();
         assert!(matches!(published, Published::Invalid { .. }), "{published:?}");
         assert_eq!(house.memory.catalog_head(&Tenant::default()).await.unwrap(), Some(head));
     }
-    let published = flow::publish(&house.host, &[], true).await.unwrap();
+    let published = publish(&house.host, &[], Push::Replace).await.unwrap();
     assert!(matches!(published, Published::Active { version: 2, .. }), "{published:?}");
     assert!(house.other().active().await.unwrap().index.sops().is_empty());
 }

@@ -26,7 +26,7 @@ async fn a_big_payload_is_stored_once() {
         let first = house.memory.entry(&run, 0).await.unwrap().unwrap();
         assert!(first.body.len() < 2_048, "{} bytes", first.body.len());
         match first.open().unwrap().fact {
-            Fact::Started { payload: Some(Stored::Blob { digest, bytes, .. }) } => {
+            Fact::Started { payload: Some(Stored::Blob { digest, bytes, .. }), .. } => {
                 assert_eq!(bytes, PAYLOAD_BYTES_MAX);
                 digests.push(digest);
             }
@@ -80,7 +80,7 @@ async fn calls_are_counted() {
     assert_eq!(calls(), 4, "append (taken), newest, head, log");
     let effects = house.received(QueueName::Effects).await;
     assert_eq!(effects.len(), 2);
-    execute(&host, &house.performer, &effects[0]).await.unwrap();
+    execute(&host, (&house.performer, &()), &effects[0]).await.unwrap();
     assert_eq!(calls(), 3, "newest, input, send");
     let outcomes = house.received(QueueName::Events).await;
     dispatch(&host, &outcomes[0]).await.unwrap();

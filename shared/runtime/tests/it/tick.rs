@@ -1,7 +1,7 @@
 //! The tick.
 
 use sop_core::Timestamp;
-use sop_core::engine::{End, State};
+use sop_core::engine::{End, Phase};
 use sop_core::id::{Digest, Tenant};
 use sop_core::limits::ATTEMPT_TIMEOUT_MS;
 use sop_runtime::flow;
@@ -75,16 +75,16 @@ async fn a_lost_executor_fails_its_run() {
     house.run_out().await;
     let mut ends = Vec::new();
     for run in house.runs().await {
-        match house.run(&run).await.state {
-            State::Finished { end, .. } => ends.push(matches!(end, End::Completed)),
-            state => panic!("{state:?}"),
+        match house.run(&run).await.phase {
+            Phase::Finished { end, .. } => ends.push(matches!(end, End::Completed)),
+            phase => panic!("{phase:?}"),
         }
     }
     ends.sort_unstable();
     assert_eq!(ends, [false, true], "the slot went to the other");
     // Too late: it is done no more, and its outcome would not count.
     let done = house.performer.counts().len();
-    flow::execute(&house.host, &house.performer, &lost[0]).await.unwrap();
+    flow::execute(&house.host, (&house.performer, &()), &lost[0]).await.unwrap();
     assert_eq!(house.performer.counts().len(), done);
 }
 

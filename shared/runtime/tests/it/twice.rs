@@ -1,6 +1,6 @@
 //! In a process that lives, no effect is asked for twice, however often its cause is delivered.
 
-use sop_core::engine::{Effect, State};
+use sop_core::engine::{Effect, Stand, Status};
 use sop_runtime::envelope::{Body, Envelope};
 use sop_runtime::flow::{self, dispatch};
 use sop_runtime::port::{Journal, QueueName};
@@ -131,7 +131,7 @@ async fn a_head_that_lags_behind_blocks_no_queue() {
         house.clock.clone(),
     );
     flow::advance(&dying, &run, &id, &by, &input).await.unwrap_err();
-    assert!(matches!(house.run(&run).await.state, State::Performing { .. }), "it has the slot");
+    assert!(Status::of(&house.run(&run).await) == Status::Running, "it has the slot");
     // Its outcome never comes; it is cancelled by a process that dies as well, so its head says `queued`.
     let fuse = sop_testkit::Fuse::dead_from(4, sop_testkit::Moment::Before);
     let dying = flow::Host::new(
@@ -153,5 +153,5 @@ async fn a_head_that_lags_behind_blocks_no_queue() {
         house.run_out().await;
     }
     let third = house.run(&runs[2]).await;
-    assert!(matches!(third.state, State::AwaitingApproval { .. }), "{third:?}");
+    assert!(matches!(third.live[0].stand, Stand::Approval(_)), "{third:?}");
 }
