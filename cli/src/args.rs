@@ -6,7 +6,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use crate::command::{
     approve, audit, cancel, complete, deny, dev, emit, events, explain, fail, inbox, list,
-    matching, new, pair, push, run, runs, show, status, validate,
+    matching, new, pair, push, run, runs, show, status, test, validate,
 };
 
 /// Where a host on this machine listens.
@@ -108,6 +108,8 @@ pub(crate) enum Command {
     /// Tell which SOPs an event would start, and why the others not; needs no server
     #[command(name = "match")]
     Matching(matching::Args),
+    /// Play the stories of local SOPs and tell which do not hold; needs no server
+    Test(test::Args),
     /// Make local definitions the active ones
     Push(push::Args),
     /// Start a run by hand
