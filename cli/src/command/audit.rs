@@ -1,10 +1,11 @@
 //! `sop audit`: proves a run from its ledger, on this machine, or prints the ledger.
 
+mod told;
+
 use anyhow::{Result, anyhow};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sop_core::definition::Definition;
-use sop_core::engine::{Fact, Stored};
 use sop_core::journal::{Broken, Sealed, Verified, verify};
 use sop_core::{Digest, RunId};
 
@@ -175,15 +176,19 @@ fn print_ledger(ledger: &Ledger, context: &mut Context) -> Result<Exit> {
         return Ok(Exit::Ok);
     }
     for sealed in &ledger.entries {
-        let line = match sealed.open() {
+        let (line, more) = match sealed.open() {
             Ok(entry) => {
                 let queued = if entry.queued { "; queued for a slot" } else { "" };
-                let (what, by) = (told(&entry.fact), &entry.by);
-                format!("{:>3}  {}  {what}{queued}  (by {by})", entry.seq, entry.at)
+                let (what, by) = (told::fact(&entry.fact), &entry.by);
+                let line = format!("{:>3}  {}  {what}{queued}  (by {by})", entry.seq, entry.at);
+                (line, told::more(&entry))
             }
-            Err(error) => format!("{:>3}  {error}", sealed.seq),
+            Err(error) => (format!("{:>3}  {error}", sealed.seq), Vec::new()),
         };
         context.screen.line(printable(&line))?;
+        for line in more {
+            context.screen.line(format!("     {}", printable(&line)))?;
+        }
         let hash: String = sealed.hash.to_string().chars().take(16).collect();
         let hash = context.screen.paint(Style::Dim, &format!("     {hash}…"));
         context.screen.line(hash)?;
@@ -193,39 +198,4 @@ fn print_ledger(ledger: &Ledger, context: &mut Context) -> Result<Exit> {
         printable(&ledger.run)
     );
     Ok(Exit::Ok)
-}
-
-/// What happened, in words.
-fn told(fact: &Fact) -> String {
-    match fact {
-        Fact::Started { payload } => format!("started{}", carried(payload.as_ref(), " with ")),
-        Fact::Admitted => "a slot became free".to_owned(),
-        Fact::Approved { gate, comment, .. } => {
-            let comment = comment.as_ref().map(|said| format!(": {said}")).unwrap_or_default();
-            format!("gate {gate} approved{comment}")
-        }
-        Fact::Denied { gate, reason } => format!("gate {gate} denied: {reason}"),
-        Fact::StepCompleted { step, attempt, output } => {
-            let tries = if *attempt > 1 { format!(" at try {attempt}") } else { String::new() };
-            format!("step {step} done{tries}{}", carried(output.as_ref(), ", giving "))
-        }
-        Fact::StepFailed { step, attempt, reason } => {
-            format!("step {step} failed at try {attempt}: {reason}")
-        }
-        Fact::Woke { step } => format!("the wait of step {step} was over"),
-        Fact::Cancelled { reason } => format!("cancelled: {reason}"),
-    }
-}
-
-/// A value as a line shows it.
-fn carried(value: Option<&Stored>, lead: &str) -> String {
-    const SHOWN_CHARS: usize = 80;
-    let (text, is_whole) = match value {
-        None => return String::new(),
-        Some(Stored::Inline(text)) => (text, text.chars().count() <= SHOWN_CHARS),
-        Some(Stored::Blob { preview, .. }) => (preview, false),
-    };
-    let shown: String = text.chars().take(SHOWN_CHARS).collect();
-    let more = if is_whole { "" } else { "…" };
-    format!("{lead}{shown}{more}")
 }

@@ -16,6 +16,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use sop_capability::BuiltIns;
 use sop_local::mqtt::MqttServer;
+use sop_local::secrets::LocalSecrets;
 use sop_local::store::Sqlite;
 use sop_local::worker::{self, LocalHost};
 use sop_runtime::flow::{self, Host};
@@ -85,6 +86,8 @@ async fn serve(args: &Args, json: bool) -> Result<()> {
     let store = Sqlite::open(args.data.join("sop.db"), Arc::new(SystemClock))
         .with_context(|| format!("could not open the data in `{}`", args.data.display()))?;
     let host: Arc<Local> = Arc::new(Host::new(store.clone(), store, SystemClock));
+    let secrets = LocalSecrets::new(Some(args.data.join("secrets")), variables());
+    secrets.check().context("could not read the secrets")?;
     let token = own_token(&host, &args.data).await?;
     let loaded = reload::once(&host, &args.sops, &reload::Loaded::default()).await?;
     let code = flow::new_code(&host).await.context("could not make a pairing code")?;
@@ -104,7 +107,7 @@ async fn serve(args: &Args, json: bool) -> Result<()> {
     tasks.spawn(worker::keep_time(Arc::clone(&host), stopped.clone()));
     let names = loaded.names.clone();
     tasks.spawn(reload::watch(Arc::clone(&host), args.sops.clone(), loaded, stopped.clone()));
-    spawn_workers(&mut tasks, &host, &stopped);
+    spawn_workers(&mut tasks, &host, secrets, &stopped);
     banner::print(&ends, &names, json);
 
     asked_to_stop().await;
@@ -120,6 +123,7 @@ async fn serve(args: &Args, json: bool) -> Result<()> {
 fn spawn_workers(
     tasks: &mut tokio::task::JoinSet<()>,
     host: &Arc<Local>,
+    secrets: LocalSecrets,
     stopped: &watch::Receiver<bool>,
 ) {
     let dispatch = {
@@ -132,14 +136,22 @@ fn spawn_workers(
     let execute = {
         let host = Arc::clone(host);
         let built_ins = Arc::new(BuiltIns::new(SystemClock));
+        let secrets = Arc::new(secrets);
         move |body: String| {
             let (host, built_ins) = (Arc::clone(&host), Arc::clone(&built_ins));
-            async move { flow::execute(&host, &*built_ins, &body).await }
+            let secrets = Arc::clone(&secrets);
+            async move { flow::execute(&host, (&*built_ins, &*secrets), &body).await }
         }
     };
     let store = host.store.clone();
     tasks.spawn(worker::work(store.clone(), QueueName::Events, dispatch, stopped.clone()));
     tasks.spawn(worker::work(store, QueueName::Effects, execute, stopped.clone()));
+}
+
+/// The environment, without what is no text: no secret has such a name or value.
+fn variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 fn taken(host: IpAddr, port: u16, flag: &str) -> String {

@@ -94,6 +94,7 @@ fn event(args: &Args) -> Result<Event> {
         method: is_webhook.then(|| args.method.to_ascii_uppercase()),
         actor: None,
         trace: None,
+        lineage: None,
     })
 }
 
