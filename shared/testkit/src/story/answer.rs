@@ -102,14 +102,17 @@ impl<P: Perform> Perform for Answers<'_, P> {
             with: call.with.clone(),
             input: call.input.clone(),
         });
-        match answer.says {
-            Says::Output(output) => Ok(output),
-            Says::Fail(reason) => Err(reason),
+        let output = match answer.says {
+            Says::Output(output) => output,
+            Says::Fail(reason) => return Err(reason),
             Says::Hang | Says::Usual if PURE.contains(&call.capability.as_str()) => {
-                self.pure.perform(call).await
+                return self.pure.perform(call).await;
             }
-            Says::Hang | Says::Usual => Ok(json!({ "done": call.key.step })),
-        }
+            Says::Hang | Says::Usual => json!({ "done": call.key.step }),
+        };
+        // An answer has to fit the step's schemas as the real one has: whoever computes sees to that.
+        let given = Call { capability: "transform".to_owned(), with: output, ..call.clone() };
+        self.pure.perform(&given).await
     }
 
     async fn notify(&self, notice: &Notice) -> Result<(), String> {

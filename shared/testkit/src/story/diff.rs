@@ -29,6 +29,22 @@ pub(super) fn lines(text: &str) -> Vec<&str> {
     text.lines().map(str::trim).filter(|line| !line.is_empty()).collect()
 }
 
+/// Whether `found` is the trace `expected`, in which a line `...` stands for any number of lines.
+pub(super) fn fits(expected: &str, found: &str) -> bool {
+    let (expected, found) = (lines(expected), lines(found));
+    let mut parts = expected.split(|line| *line == "...");
+    let first = parts.next().unwrap_or_default();
+    let Some(mut left) = found.strip_prefix(first) else { return false };
+    let parts: Vec<&[&str]> = parts.collect();
+    let Some((last, between)) = parts.split_last() else { return left.is_empty() };
+    for part in between {
+        let at = (0..=left.len()).find(|at| left[*at..].starts_with(part));
+        let Some(at) = at else { return false };
+        left = &left[at + part.len()..];
+    }
+    left.ends_with(last)
+}
+
 /// Lengths of the longest common subsequences of what is left.
 fn table(old: &[&str], new: &[&str]) -> Vec<Vec<usize>> {
     let mut common = vec![vec![0; new.len() + 1]; old.len() + 1];
@@ -67,6 +83,18 @@ fn shown(out: &[(char, &str)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_ellipsis_stands_for_any_lines() {
+        assert!(fits("a\nb", " a\n\nb "));
+        assert!(!fits("a", "a\nb"));
+        for expected in ["...", "a\n...", "...\nd", "a\n...\nc\n...\nd", "a\nb\n...\nc\nd"] {
+            assert!(fits(expected, "a\nb\nc\nd"), "{expected}");
+        }
+        for expected in ["a\n...\nb", "b\n...", "a\n...\nc\n...\nb\n...", "a\nb\nc\nd\n...\nd"] {
+            assert!(!fits(expected, "a\nb\nc\nd"), "{expected}");
+        }
+    }
 
     #[test]
     fn shows_what_went_and_what_came() {

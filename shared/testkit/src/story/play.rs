@@ -8,7 +8,9 @@ use sop_core::definition::{Definition, Diagnostic, Severity};
 use sop_core::engine::{Effect, Phase, Run, Stand, Status};
 use sop_core::id::{EventId, RunId, SopName};
 use sop_runtime::envelope::{Body, Envelope};
-use sop_runtime::flow::{self, Detail, FlowError, Host, Perform, Published, Push, Sources};
+use sop_runtime::flow::{
+    self, Detail, FlowError, Host, Perform, Published, Push, SopVerdict, Sources,
+};
 use sop_runtime::port::{Consumer, CronCursor, Delivery, Heads, Journal, LogQuery, QueueName};
 use sop_runtime::report;
 
@@ -17,7 +19,7 @@ use crate::story::answer::{Answers, AnySecret};
 use crate::story::cast::Cast;
 use crate::story::clock::StoryClock;
 use crate::story::coverage::Coverage;
-use crate::story::diff::{diff, lines};
+use crate::story::diff::{diff, fits};
 use crate::story::format::{ExpectedCall, Says, Story};
 use crate::story::trace::Trace;
 
@@ -342,7 +344,6 @@ impl<'p, P: Perform> Stage<'p, P> {
 
     /// Notes what the ledgers and the dispatch log say since they were looked at last.
     pub(super) async fn look(&mut self) -> Result<(), PlayError> {
-        self.look_at_log().await?;
         let page = flow::list_runs(&self.host, None, 1_000).await?;
         let mut ids: Vec<RunId> = page.heads.into_iter().map(|head| head.run).collect();
         ids.sort();
@@ -367,6 +368,7 @@ impl<'p, P: Perform> Stage<'p, P> {
             }
             self.seen.insert(id, Seen { sop: name, seq: entry.seq, run: entry.after });
         }
+        self.look_at_log().await?;
         let now = self.host.now();
         for notice in self.answers.take_notices() {
             let text = told(&notice);
@@ -389,14 +391,24 @@ impl<'p, P: Perform> Stage<'p, P> {
         lines.reverse();
         for line in lines {
             let detail: Detail = serde_json::from_str(&line.detail).unwrap_or_default();
-            let verdicts = &detail.verdicts;
-            if !verdicts.iter().any(|verdict| verdict.run.is_some()) {
-                let now = self.host.now();
-                self.trace.say(now, format!("{} {} starts nothing", line.source, line.subject));
-                for verdict in verdicts {
-                    self.trace.add(format!("{}: {}", verdict.sop, verdict.reason));
-                }
+            let is_told = |verdict: &&SopVerdict| {
+                let run = verdict.run.as_ref().and_then(|run| RunId::parse(run).ok());
+                let run = run.and_then(|run| self.seen.get(&run));
+                run.is_some_and(|seen| took(&seen.run, &line.event))
+            };
+            let others: Vec<&SopVerdict> =
+                detail.verdicts.iter().filter(|verdict| !is_told(verdict)).collect();
+            let starts_none = others.len() == detail.verdicts.len();
+            // What a trigger of another SOP says does not matter when one has started something.
+            let others = others.into_iter().filter(|verdict| starts_none || verdict.matched);
+            let others: Vec<String> =
+                others.map(|verdict| format!("{}: {}", verdict.sop, verdict.reason)).collect();
+            if starts_none || !others.is_empty() {
+                let nothing = if starts_none { "nothing" } else { "nothing else" };
+                let text = format!("{} {} starts {nothing}", line.source, line.subject);
+                self.trace.say(self.host.now(), text);
             }
+            others.into_iter().for_each(|text| self.trace.add(text));
             self.events.push(line.event);
         }
         Ok(())
@@ -407,7 +419,7 @@ impl<'p, P: Perform> Stage<'p, P> {
         let mut problems = Vec::new();
         match &story.expect.trace {
             None => problems.push(Problem::Unblessed),
-            Some(expected) if lines(expected) != lines(&trace) => {
+            Some(expected) if !fits(expected, &trace) => {
                 problems.push(Problem::Trace { diff: diff(expected, &trace) });
             }
             Some(_) => {}
@@ -432,6 +444,11 @@ impl<'p, P: Perform> Stage<'p, P> {
         }
         Played { trace, problems, coverage: self.coverage.into_values().collect() }
     }
+}
+
+/// Whether `event` started `run`, or is one that it waited for.
+fn took(run: &Run, event: &EventId) -> bool {
+    run.identity.event == *event || run.past.iter().any(|past| past.event.as_ref() == Some(event))
 }
 
 /// The first whole minute that is not before `at`.
