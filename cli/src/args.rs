@@ -7,7 +7,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use crate::command::{
     amend, approve, archive, audit, cancel, capabilities, complete, deny, dev, diff, emit, events,
     explain, fail, fmt, inbox, list, matching, new, pair, pause, publish, push, rerun, resume,
-    retry, revise, rollback, run, runs, show, status, validate, versions,
+    retry, revise, rollback, run, runs, show, status, test, validate, versions,
 };
 
 /// Where a host on this machine listens.
@@ -117,6 +117,8 @@ pub(crate) enum Command {
     /// Tell which SOPs an event would start, and why the others not; needs no server
     #[command(name = "match")]
     Matching(matching::Args),
+    /// Play the stories of local SOPs and tell which do not hold; needs no server
+    Test(test::Args),
     /// Tell what differs between two definitions
     Diff(diff::Args),
     /// List the built-ins that a step can name, and what each takes

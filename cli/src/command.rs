@@ -38,6 +38,7 @@ pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod show;
 pub(crate) mod status;
+pub(crate) mod test;
 pub(crate) mod validate;
 pub(crate) mod versions;
 
@@ -57,6 +58,7 @@ pub(crate) async fn run(command: Command, context: &mut Context) -> Result<Exit>
         Command::List(args) => list::run(&args, context).await,
         Command::Show(args) => show::run(&args, context).await,
         Command::Matching(args) => matching::run(&args, context),
+        Command::Test(args) => test::run(&args, context).await,
         Command::Push(args) => push::run(&args, context).await,
         Command::Run(args) => run::run(&args, context).await,
         Command::Emit(args) => emit::run(&args, context).await,

@@ -152,12 +152,6 @@ fn spawn_workers(
     tasks.spawn(worker::work(store, QueueName::Effects, execute, stopped.clone()));
 }
 
-/// The environment, without what is no text: no secret has such a name or value.
-fn variables() -> impl Iterator<Item = (String, String)> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-}
-
 fn taken(host: IpAddr, port: u16, flag: &str) -> String {
     format!("could not listen on {host}:{port}; choose another with `{flag}`")
 }

@@ -12,7 +12,8 @@ mod begin;
 mod timing;
 mod way;
 
-pub(super) use begin::{child_event, gated};
+pub(super) use begin::child_event;
+pub use begin::gated;
 
 /// A run on its way from one state to the next.
 pub(super) struct Move<'m, 'a> {

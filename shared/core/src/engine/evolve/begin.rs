@@ -202,7 +202,7 @@ pub(crate) fn child_event(run: &Run, step: u32, attempt: u32, at: Timestamp) -> 
 
 /// Whether `step` waits for an approval before it runs: its own keys, the SOP's mode, or its own
 /// mode, which can only tighten.
-pub(crate) fn gated(sop: &Definition, step: &Step) -> bool {
+pub fn gated(sop: &Definition, step: &Step) -> bool {
     let by_mode = |mode: ExecutionMode| match mode {
         ExecutionMode::Auto | ExecutionMode::Deterministic => false,
         ExecutionMode::Supervised => step.number == 1,
