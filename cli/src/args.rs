@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use crate::command::{
-    approve, audit, cancel, complete, deny, dev, emit, events, explain, fail, inbox, list,
-    matching, new, pair, push, run, runs, show, status, test, validate,
+    amend, approve, archive, audit, cancel, capabilities, complete, deny, dev, diff, emit, events,
+    explain, fail, fmt, inbox, list, matching, new, pair, pause, publish, push, rerun, resume,
+    retry, revise, rollback, run, runs, show, status, test, validate, versions,
 };
 
 /// Where a host on this machine listens.
@@ -43,6 +44,12 @@ pub(crate) enum Format {
     Text,
     /// For programs.
     Json,
+    /// As the `SOP.toml` that it would be; only of `sop show`.
+    #[value(hide = true)]
+    Toml,
+    /// As the `SOP.md` that it would be; only of `sop show`.
+    #[value(hide = true)]
+    Md,
 }
 
 /// Where the definitions are.
@@ -101,17 +108,31 @@ pub(crate) enum Command {
     New(new::Args),
     /// Check definitions and say precisely what is wrong
     Validate(validate::Args),
+    /// Lay out definitions in the one way
+    Fmt(fmt::Args),
     /// List SOPs
     List(list::Args),
-    /// Show one definition
+    /// Show one definition; `--format toml` and `md` print the files that say it
     Show(show::Args),
     /// Tell which SOPs an event would start, and why the others not; needs no server
     #[command(name = "match")]
     Matching(matching::Args),
     /// Play the stories of local SOPs and tell which do not hold; needs no server
     Test(test::Args),
-    /// Make local definitions the active ones
+    /// Tell what differs between two definitions
+    Diff(diff::Args),
+    /// List the built-ins that a step can name, and what each takes
+    Capabilities(capabilities::Args),
+    /// Make local definitions the active ones, or keep them as drafts
     Push(push::Args),
+    /// List what was ever pushed of an SOP
+    Versions(versions::Args),
+    /// Make a pushed version the active one
+    Publish(publish::Args),
+    /// Make an earlier version the active one again
+    Rollback(rollback::Args),
+    /// Let nothing start an SOP any more; its runs go on
+    Archive(archive::Args),
     /// Start a run by hand
     Run(run::Args),
     /// Send an event as if it had come in at a front door
@@ -126,12 +147,24 @@ pub(crate) enum Command {
     Approve(approve::Args),
     /// Say no at a run's open gate
     Deny(deny::Args),
+    /// Say yes at a run's open gate, with one field changed
+    Amend(amend::Args),
+    /// Send what a run's open gate shows back to be made again
+    Revise(revise::Args),
     /// Report a step as done
     Complete(complete::Args),
     /// Report a step as failed
     Fail(fail::Args),
-    /// Stop a run
+    /// Stop a run for good
     Cancel(cancel::Args),
+    /// Stop a run for a while: what is under way ends, nothing begins
+    Pause(pause::Args),
+    /// Let a paused run go on
+    Resume(resume::Args),
+    /// Have the step that a run failed at done again
+    Retry(retry::Args),
+    /// Take a run that is over up again from one of its steps, as a new run
+    Rerun(rerun::Args),
     /// List events with each SOP's verdict and its reason
     Events(events::Args),
     /// Prove or print a run's ledger

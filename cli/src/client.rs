@@ -130,6 +130,16 @@ impl Problem {
                 _,
                 "superseded" | "gate_not_open" | "not_waiting" | "not_awaited" | "already_finished",
             ) => Some("see where it stands now: `sop status RUN`".to_owned()),
+            (_, "not_entitled" | "own_work" | "already_voted") => {
+                Some("see who decides and who has: `sop status RUN`".to_owned())
+            }
+            (_, "paused") => Some("let it go on first: `sop resume RUN`".to_owned()),
+            (_, "not_failed") => {
+                Some("take it up again from a step: `sop rerun RUN --from N`".to_owned())
+            }
+            (_, "not_amendable" | "nothing_to_amend" | "no_draft" | "revised_too_often") => {
+                Some("approve or deny what is there: `sop status RUN` shows it".to_owned())
+            }
             (429 | 503, _) => Some(match self.retry_after {
                 Some(secs) => format!("try again in {secs} s"),
                 None => "try again in a while".to_owned(),

@@ -13,12 +13,15 @@ mod command;
 mod context;
 mod credentials;
 mod exit;
+mod gate;
 mod input;
+mod layout;
 mod person;
 mod progress;
 mod render;
 mod resolve;
 mod templates;
+mod versions;
 mod wire;
 mod workspace;
 

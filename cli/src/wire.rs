@@ -17,6 +17,12 @@ pub(crate) struct Run {
     #[serde(default)]
     pub(crate) gate: Option<u32>,
     #[serde(default)]
+    pub(crate) awaits: Vec<Awaited>,
+    #[serde(default)]
+    pub(crate) parent: Option<String>,
+    #[serde(default)]
+    pub(crate) origin: Option<String>,
+    #[serde(default)]
     pub(crate) reason: Option<String>,
 }
 
@@ -28,17 +34,38 @@ pub(crate) struct Step {
     pub(crate) state: String,
 }
 
-/// What a person can do about a run.
+/// What one step of a run waits for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub(crate) struct Awaited {
+    pub(crate) step: u32,
+    pub(crate) on: String,
+    #[serde(default)]
+    pub(crate) attempt: u32,
+    #[serde(default)]
+    pub(crate) since: String,
+    #[serde(default)]
+    pub(crate) until: Option<String>,
+    #[serde(default)]
+    pub(crate) gate: Option<u32>,
+    #[serde(default)]
+    pub(crate) votes: Vec<String>,
+    #[serde(default)]
+    pub(crate) quorum: Option<u32>,
+    #[serde(default)]
+    pub(crate) group: Option<String>,
+    #[serde(default)]
+    pub(crate) edit: Option<String>,
+    #[serde(default)]
+    pub(crate) run: Option<String>,
+}
+
+/// What a person can do about one step of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Turn {
-    /// Answer at this gate.
-    Gate(u32),
-    /// Do this step.
+    /// Answer at this gate, which stands before this step.
+    Gate(u32, u32),
+    /// Do this step, or find out what became of it.
     Step(u32),
-    /// Nothing but watch.
-    None,
-    /// It is over.
-    Over,
 }
 
 impl Run {
@@ -46,28 +73,38 @@ impl Run {
         matches!(self.status.as_str(), "completed" | "failed" | "cancelled")
     }
 
-    /// The step that waits for somebody to do it.
-    ///
-    /// A sleeping step waits too; only the words tell them apart.
-    pub(crate) fn turn(&self) -> Turn {
-        if self.is_finished() {
-            return Turn::Over;
+    /// What people can do about it now, in the order of its steps; nothing while it is paused.
+    pub(crate) fn turns(&self) -> Vec<Turn> {
+        if self.is_finished() || self.status == "paused" {
+            return Vec::new();
         }
-        if let Some(gate) = self.gate {
-            return Turn::Gate(gate);
+        if self.awaits.is_empty() {
+            return self.told_in_words().into_iter().collect();
         }
-        let waits_for_person =
-            self.waiting_for.as_deref().is_some_and(|what| what.starts_with("a person"));
-        match self.waiting_step() {
-            Some(step) if waits_for_person => Turn::Step(step),
-            Some(_) | None => Turn::None,
-        }
+        self.awaits.iter().filter_map(Awaited::turn).collect()
     }
 
-    /// The step it stands at.
-    pub(crate) fn waiting_step(&self) -> Option<u32> {
+    /// The same, of a host that tells what is awaited in words alone.
+    fn told_in_words(&self) -> Option<Turn> {
         let at = |state: &str| self.steps.iter().find(|step| step.state == state);
-        at("waiting").or_else(|| at("now")).map(|step| step.number)
+        let step = at("waiting").or_else(|| at("now")).map(|step| step.number);
+        if let Some(gate) = self.gate {
+            return Some(Turn::Gate(gate, step.unwrap_or_default()));
+        }
+        let is_person =
+            self.waiting_for.as_deref().is_some_and(|what| what.starts_with("a person"));
+        step.filter(|_| is_person).map(Turn::Step)
+    }
+}
+
+impl Awaited {
+    /// What a person can do about it.
+    pub(crate) fn turn(&self) -> Option<Turn> {
+        match (self.on.as_str(), self.gate) {
+            ("approval", Some(gate)) => Some(Turn::Gate(gate, self.step)),
+            ("person" | "unknown", _) => Some(Turn::Step(self.step)),
+            _ => None,
+        }
     }
 }
 

@@ -224,12 +224,13 @@ fn files(dir: &Path) -> Result<Option<SourceFiles>> {
 }
 
 /// A path as it is displayed.
-fn shown(path: &Path) -> String {
+pub(crate) fn shown(path: &Path) -> String {
     let path = path.to_string_lossy();
     path.strip_prefix("./").unwrap_or(&path).to_owned()
 }
 
-fn text(path: &Path) -> Result<Option<String>> {
+/// The text of a file; `None` when there is none.
+pub(crate) fn text(path: &Path) -> Result<Option<String>> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {

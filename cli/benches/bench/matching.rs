@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use sop_core::Timestamp;
 use sop_core::condition::{Condition, Payload};
-use sop_core::definition::{Auth, Trigger, WebhookTrigger};
+use sop_core::definition::{AdmissionPolicy, Auth, Priority, Trigger, WebhookTrigger};
 use sop_core::event::{Data, Event, Source};
 use sop_core::id::{Digest, EventId, SopName, Tenant};
 use sop_core::matching::{Index, Listed};
@@ -39,6 +39,11 @@ fn listed(n: usize) -> Listed {
         max_concurrent: None,
         cooldown_secs: 0,
         timezone: "UTC".into(),
+        priority: Priority::default(),
+        admission_policy: AdmissionPolicy::default(),
+        max_pending_approvals: None,
+        waits: Vec::new(),
+        archived: false,
     }
 }
 
@@ -56,6 +61,7 @@ fn event(source: Source, subject: &str) -> Event {
         method: Some("POST".into()),
         actor: None,
         trace: None,
+        lineage: None,
     }
 }
 

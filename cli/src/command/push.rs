@@ -22,6 +22,9 @@ pub(crate) struct Args {
     /// Take away what is active and not here
     #[arg(long, conflicts_with = "names")]
     prune: bool,
+    /// Keep them as drafts, which nothing starts until `sop publish`
+    #[arg(long, conflicts_with = "prune")]
+    draft: bool,
     #[command(flatten)]
     sops: SopsDir,
 }
@@ -70,6 +73,9 @@ pub(crate) async fn run(args: &Args, context: &mut Context) -> Result<Exit> {
         })
         .collect();
     let mut body = json!({ "sops": sops, "prune": args.prune });
+    if args.draft {
+        body["draft"] = json!(true);
+    }
     if let Some(shared) = &workspace.shared {
         body["workspace"] = json!({ "file": shared.file, "toml": shared.toml });
     }
@@ -95,7 +101,12 @@ pub(crate) async fn run(args: &Args, context: &mut Context) -> Result<Exit> {
     if warnings > 0 {
         eprintln!("note: {}; `sop validate` shows them", count(warnings, "warning"));
     }
-    eprintln!("{} active on {}", count(rows.len(), "SOP"), context.url());
+    let (sops, url) = (count(rows.len(), "SOP"), context.url());
+    if args.draft {
+        eprintln!("{sops} kept as drafts on {url}; `sop publish NAME` makes one active");
+    } else {
+        eprintln!("{sops} active on {url}");
+    }
     Ok(Exit::Ok)
 }
 

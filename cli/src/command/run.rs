@@ -28,9 +28,10 @@ pub(crate) struct Args {
     key: Option<String>,
 }
 
+/// What is answered when a run was started.
 #[derive(Debug, Deserialize)]
-struct Started {
-    run_id: String,
+pub(crate) struct Started {
+    pub(crate) run_id: String,
     #[serde(default)]
     reason: String,
 }

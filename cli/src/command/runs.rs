@@ -12,7 +12,7 @@ use crate::wire::Head;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Only those of this status
-    #[arg(long, value_parser = ["queued", "running", "waiting", "completed", "failed", "cancelled"])]
+    #[arg(long, value_parser = ["queued", "running", "waiting", "paused", "completed", "failed", "cancelled"])]
     status: Option<String>,
     /// Only those of this SOP
     #[arg(long)]

@@ -9,6 +9,7 @@ use sop_core::RunId;
 use crate::client::{Client, ClientError};
 use crate::context::Context;
 use crate::exit::Exit;
+use crate::gate;
 use crate::progress;
 use crate::resolve;
 use crate::wire::Run;
@@ -38,6 +39,17 @@ pub(crate) async fn run(args: &Args, context: &mut Context) -> Result<Exit> {
     }
     let (value, run) = resolve::fetch(&client, &id).await?;
     show(context, &value, &run)?;
+    if !context.is_json() {
+        for gate in run.awaits.iter().filter_map(|awaited| awaited.gate) {
+            // It may have been decided since the run was looked at: then there is nothing to show.
+            if let Ok(shown) = gate::fetch(&client, &id, gate).await {
+                context.screen.line("")?;
+                for line in gate::lines(&shown) {
+                    context.screen.line(line)?;
+                }
+            }
+        }
+    }
     Ok(Exit::Ok)
 }
 

@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 use sop_core::definition::{Definition, SourceFiles, Workspace, parse};
-use sop_core::engine::{Cause, Decision, Identity, Input, Stored, decide, start};
-use sop_core::journal::Sealed;
+use sop_core::engine::{
+    Beginning, Cause, Decided, Decision, Given, Identity, Input, Stored, Values, decide, start,
+};
+use sop_core::journal::{Entry, Sealed};
 use sop_core::{EventId, InputId, RunId, SopName, Source, Tenant, Timestamp};
 
 use crate::cli::{Place, Said};
@@ -18,6 +20,13 @@ fn definition() -> Definition {
         markdown: Some("## Steps\n\n1. **Look** — Closely.\n".into()),
     };
     parse(&files, &Workspace::default()).definition.unwrap()
+}
+
+fn moved(decided: Decided) -> Entry {
+    match decided {
+        Decided::Moves(transition) => transition.entry,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn ledger() -> (RunId, Definition, Vec<Sealed>) {
@@ -35,20 +44,26 @@ fn ledger() -> (RunId, Definition, Vec<Sealed>) {
         event,
         source: Source::Manual,
         subject: "deploy".into(),
+        actor: None,
         started_at: now,
         trace: None,
+        parent: None,
+        origin: None,
     };
     let cause = |id: &str, by: &str| Cause { input: InputId::parse(id).unwrap(), by: by.into() };
     let payload = Some(Stored::of("{\"message\":\"hi\"}"));
-    let first = start(&sop, identity, payload, cause("start", "event"), now, false).entry;
+    let values = Values::default();
+    let given = |cause, now| Given { cause, now, queued: false, values: &values };
+    let beginning = Beginning { identity, payload, reused: Vec::new() };
+    let first = moved(start(&sop, beginning, given(cause("start", "event"), now)));
     let sealed = first.seal();
     let decision = Decision::Approve { comment: Some("fine\u{1b}[31m".into()) };
     let input = Input::Decide { gate: 1, decision };
     let later = now.plus_millis(1_000);
     let newest = (0, sealed.hash);
     let second =
-        decide(&sop, &first.after, newest, &input, cause("p-1", "ann"), later, false).unwrap();
-    (run, sop, vec![sealed, second.entry.seal()])
+        moved(decide(&sop, &first.after, newest, &input, given(cause("p-1", "ann"), later)));
+    (run, sop, vec![sealed, second.seal()])
 }
 
 fn answer(run: &RunId, sop: &Definition, entries: &[Sealed]) -> Value {

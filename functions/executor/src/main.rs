@@ -18,7 +18,7 @@ async fn main() -> Result<(), Error> {
     let host = &Arc::new(host);
     let built_ins = &Arc::new(BuiltIns::new(SystemClock).with_secrets(secrets));
     let handler = |event: LambdaEvent<Batch>| async move {
-        Ok::<_, Error>(payload::execute(host, built_ins, event.payload).await)
+        Ok::<_, Error>(payload::execute(host, (built_ins, built_ins), event.payload).await)
     };
     lambda_runtime::run(service_fn(handler)).await
 }

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use sop_runtime::flow::{self, Host, Perform};
-use sop_runtime::port::{Clock, Queue, Store};
+use sop_runtime::port::{Clock, Queue, Secrets, Store};
 use sop_wiring::batch;
 
 pub use sop_wiring::batch::{Answer, Batch};
 
-/// Has `performer` carry out each message of `batch`.
-pub async fn execute<S, Q, C, P>(
+/// Has `performer` carry out each message of `batch`, with what it may know of `secrets`.
+pub async fn execute<S, Q, C, P, K>(
     host: &Arc<Host<S, Q, C>>,
-    performer: &Arc<P>,
+    (performer, secrets): (&Arc<P>, &Arc<K>),
     batch: Batch,
 ) -> Answer
 where
@@ -19,10 +19,12 @@ where
     Q: Queue + 'static,
     C: Clock + 'static,
     P: Perform + 'static,
+    K: Secrets + 'static,
 {
     batch::each(batch, |message| {
-        let (host, performer) = (Arc::clone(host), Arc::clone(performer));
-        async move { flow::execute(&host, performer.as_ref(), &message).await }
+        let host = Arc::clone(host);
+        let (performer, secrets) = (Arc::clone(performer), Arc::clone(secrets));
+        async move { flow::execute(&host, (&*performer, &*secrets), &message).await }
     })
     .await
 }

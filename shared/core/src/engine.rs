@@ -17,8 +17,10 @@ mod state;
 mod view;
 
 pub use admission::{Admission, Counters, SlotChange, decide_admission, slot_change};
-pub use ask::{Blob, Need, Values, value_of_text};
-pub use decide::{Beginning, Cause, Decided, Given, Refusal, Transition, decide, replay, start};
+pub use ask::{Blob, Need, Values, prompt, value_of_text};
+pub use decide::{
+    Beginning, Cause, Decided, Given, Refusal, Transition, decide, open_gate, replay, start,
+};
 pub use effect::{Effect, EffectKey, Gets, gets, newly_outstanding, outstanding, result_of};
 pub use evolve::{gated, unborn};
 pub use fact::{Answer, Fact};

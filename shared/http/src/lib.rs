@@ -7,6 +7,7 @@ mod auth;
 mod problem;
 mod request;
 mod route;
+mod schema;
 mod wire;
 
 use std::sync::Arc;
@@ -51,6 +52,7 @@ where
         .route("/api/runs", get(route::list_runs::<S, Q, C>))
         .route("/api/runs/{run}", get(route::show_run::<S, Q, C>))
         .route("/api/runs/{run}/journal", get(route::journal::<S, Q, C>))
+        .route("/api/runs/{run}/gates/{gate}", get(route::show_gate::<S, Q, C>))
         .route("/api/runs/{run}/cancel", post(route::cancel::<S, Q, C>))
         .route("/api/runs/{run}/pause", post(route::pause::<S, Q, C>))
         .route("/api/runs/{run}/resume", post(route::resume::<S, Q, C>))

@@ -27,25 +27,29 @@ const PAGE_MAX: usize = 100;
 pub(crate) async fn read(body: Body, limit: usize) -> Result<Vec<u8>, Problem> {
     match to_bytes(body, limit).await {
         Ok(bytes) => Ok(bytes.into()),
-        Err(_) => Err(Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "too_large",
-            format!("the body was not received whole within {limit} bytes"),
-        )),
+        Err(_) => Err(too_large(limit)),
     }
+}
+
+/// 413: there is more than `limit` bytes, or it stopped before its end.
+pub(crate) fn too_large(limit: usize) -> Problem {
+    let detail = format!("the body was not received whole within {limit} bytes");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
 }
 
 /// A JSON object; nothing counts as `{}`.
 pub(crate) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let bytes = if bytes.iter().all(u8::is_ascii_whitespace) { b"{}" } else { bytes };
-    let bad = |why: String| {
-        Problem::new(StatusCode::BAD_REQUEST, "bad_body", format!("the body does not fit: {why}"))
-    };
     // Positions are no names: what is read field by field must not come as a list.
     if bytes.trim_ascii_start().first() != Some(&b'{') {
-        return Err(bad("it is not a JSON object".to_owned()));
+        return Err(bad_body("it is not a JSON object"));
     }
-    serde_json::from_slice(bytes).map_err(|error| bad(error.to_string()))
+    serde_json::from_slice(bytes).map_err(|error| bad_body(&error.to_string()))
+}
+
+/// 400: the body is not of the shape that the route takes.
+pub(crate) fn bad_body(why: &str) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "bad_body", format!("the body does not fit: {why}"))
 }
 
 /// What a path has in the places that its route leaves open; handlers look at it after the caller.
@@ -61,20 +65,37 @@ pub(crate) fn segments<T>(given: Segments<T>) -> Result<T, Problem> {
 
 /// The number of a step, as it stands in a path.
 pub(crate) fn step_number(text: &str) -> Result<u32, Problem> {
+    number(text, "bad_step", "step: steps")
+}
+
+/// The revision of a gate, as it stands in a path.
+pub(crate) fn gate_number(text: &str) -> Result<u32, Problem> {
+    number(text, "bad_gate", "gate: gates")
+}
+
+fn number(text: &str, code: &'static str, what: &str) -> Result<u32, Problem> {
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|_| is_number).ok_or_else(|| {
-        let detail = format!("`{text}` is no step: steps are counted from 1");
-        Problem::new(StatusCode::BAD_REQUEST, "bad_step", detail)
+        let detail = format!("`{text}` is no {what} are counted from 1");
+        Problem::new(StatusCode::BAD_REQUEST, code, detail)
     })
 }
 
 /// A reason that says something.
 pub(crate) fn reason(text: String) -> Result<String, Problem> {
+    words(text, "no_reason", "say why: the `reason` is empty")
+}
+
+/// Guidance that says something.
+pub(crate) fn guidance(text: String) -> Result<String, Problem> {
+    words(text, "no_guidance", "say what is to be changed: the `guidance` is empty")
+}
+
+fn words(text: String, code: &'static str, detail: &str) -> Result<String, Problem> {
     if text.chars().any(|c| !c.is_whitespace() && !c.is_control()) {
         return Ok(text);
     }
-    let detail = "say why: the `reason` is empty";
-    Err(Problem::new(StatusCode::BAD_REQUEST, "no_reason", detail))
+    Err(Problem::new(StatusCode::BAD_REQUEST, code, detail))
 }
 
 pub(crate) fn run_id(text: &str) -> Result<RunId, Problem> {

@@ -1,9 +1,10 @@
 //! What goes over the wire where it differs from what the domain holds.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 use sop_core::engine::Head;
 use sop_core::journal::Sealed;
+use sop_runtime::flow::GateShown;
 use sop_runtime::port::{HeadPage, LogLine};
 
 /// A head as lists show it.
@@ -27,6 +28,43 @@ pub(crate) fn page(page: &HeadPage) -> Value {
     json!({
         "runs": page.heads.iter().map(head).collect::<Vec<_>>(),
         "next_cursor": page.next,
+    })
+}
+
+/// What an approver is shown.
+pub(crate) fn gate(shown: &GateShown) -> Value {
+    let GateShown { step, policy, .. } = shown;
+    json!({
+        "run": shown.run,
+        "definition": shown.definition,
+        "gate": shown.gate,
+        "shown": shown.shown,
+        "step": step.number,
+        "title": step.title,
+        "body": step.body,
+        "kind": step.kind,
+        "capability": step.capability,
+        "prompt": shown.prompt,
+        "prompt_problem": shown.prompt_problem,
+        "args": shown.args,
+        "input": shown.input,
+        "edit": step.edit.as_ref().map(|field| json!({
+            "field": field,
+            "value": shown.editable(),
+        })),
+        "policy": {
+            "name": step.policy,
+            "group": policy.group,
+            "members": policy.members,
+            "quorum": policy.quorum,
+            "no_self_approval": policy.no_self_approval,
+            "timeout_secs": policy.timeout_secs,
+            "on_timeout": policy.on_timeout,
+        },
+        "votes": shown.votes,
+        "escalations": shown.escalations,
+        "since": shown.since.to_string(),
+        "until": shown.until.map(|until| until.to_string()),
     })
 }
 
@@ -94,10 +132,15 @@ pub(crate) struct GateDecision {
     pub(crate) reason: Option<String>,
     #[serde(default)]
     pub(crate) comment: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     pub(crate) value: Option<Value>,
     #[serde(default)]
     pub(crate) guidance: Option<String>,
+}
+
+/// What is there, `null` included.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
 }
 
 /// What a person says at a gate.

@@ -49,6 +49,8 @@ pub enum ValidateError {
     /// The value is not as the schema says.
     #[error("the value does not fit the schema: {reason}")]
     Value {
+        /// JSON pointer of the first error; empty for the whole.
+        pointer: String,
         /// The first errors with their JSON pointers, and how many more there are.
         reason: String,
     },
@@ -92,15 +94,16 @@ pub fn check_schema(schema: &Value) -> Result<(), Vec<SchemaError>> {
 pub fn validate(schema: &Value, value: &Value) -> Result<(), ValidateError> {
     let validator = compiled(schema)?;
     let mut errors = validator.iter_errors(value);
-    let told: Vec<String> = errors.by_ref().take(ERRORS_MAX).map(|error| told(&error)).collect();
-    if told.is_empty() {
+    let first: Vec<ValidationError<'_>> = errors.by_ref().take(ERRORS_MAX).collect();
+    let Some(pointer) = first.first().map(|error| cut(error.instance_path().as_str())) else {
         return Ok(());
-    }
+    };
+    let told: Vec<String> = first.iter().map(told).collect();
     let more = match errors.count() {
         0 => String::new(),
         more => format!("; and {more} more"),
     };
-    Err(ValidateError::Value { reason: format!("{}{more}", told.join("; ")) })
+    Err(ValidateError::Value { pointer, reason: format!("{}{more}", told.join("; ")) })
 }
 
 /// The compiled schemas, the last one used at the end.
@@ -141,12 +144,8 @@ fn is_draft(draft: &Value) -> bool {
 }
 
 fn of(error: &ValidationError<'_>) -> SchemaError {
-    let help = match error.kind() {
-        ValidationErrorKind::Referencing(_) => {
-            Some("a `$ref` stays within its schema, as in `#/$defs/name`".to_owned())
-        }
-        _ => None,
-    };
+    let leaves = matches!(error.kind(), ValidationErrorKind::Referencing(_));
+    let help = leaves.then(|| "a `$ref` stays within its schema, as in `#/$defs/name`".to_owned());
     // A schema is no secret: what is wrong may be shown.
     let message = cut(&error.to_string());
     SchemaError { pointer: error.instance_path().as_str().to_owned(), message, help }

@@ -4,7 +4,7 @@ use sop_core::definition::SourceFiles;
 use sop_core::engine::{Input, Verdict};
 use sop_core::event::{Data, Source};
 use sop_runtime::envelope::{Body, Envelope};
-use sop_runtime::flow::{Call, Door};
+use sop_runtime::flow::{Call, Door, Notice};
 use sop_runtime::port::{Consumer, QueueName};
 use sop_testkit::{ManualClock, Memory};
 
@@ -82,8 +82,8 @@ async fn an_effect_is_carried_out_and_its_outcome_sent_back() {
     for (payload, done) in [("{\"t\":89}", true), ("{\"x\":1}", false)] {
         let (host, effect) = world(payload).await;
         let built_ins = Arc::new(BuiltIns::new(ManualClock::default()));
-        let answer =
-            execute(&host, &built_ins, batch(&[("m-1", "not json"), ("m-2", &effect)])).await;
+        let doers = (&built_ins, &Arc::new(()));
+        let answer = execute(&host, doers, batch(&[("m-1", "not json"), ("m-2", &effect)])).await;
         let failed: Vec<_> =
             answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
         assert_eq!(failed, ["m-1"]);
@@ -100,6 +100,10 @@ impl Perform for Broken {
     async fn perform(&self, call: &Call) -> Result<serde_json::Value, String> {
         panic!("{} is broken", call.capability);
     }
+
+    async fn notify(&self, notice: &Notice) -> Result<(), String> {
+        panic!("{} is broken", notice.id);
+    }
 }
 
 #[tokio::test]
@@ -107,8 +111,8 @@ async fn a_built_in_that_panics_fails_its_message_only() {
     let (host, effect) = world("{}").await;
     let late = effect.replacen("\"attempt\":1", "\"attempt\":9", 1);
     assert_ne!(late, effect);
-    let answer =
-        execute(&host, &Arc::new(Broken), batch(&[("m-1", &effect), ("m-2", &late)])).await;
+    let doers = (&Arc::new(Broken), &Arc::new(()));
+    let answer = execute(&host, doers, batch(&[("m-1", &effect), ("m-2", &late)])).await;
     assert_eq!(answer.batch_item_failures.len(), 1);
     assert_eq!(answer.batch_item_failures[0].item_identifier, "m-1");
     assert!(verdicts(&host).await.is_empty());

@@ -7,7 +7,10 @@ use super::duration;
 use crate::limits;
 
 mod start;
+mod table;
 mod wait_event;
+
+pub use table::{BuiltIn, TABLE, Takes};
 
 /// The capabilities of this version.
 pub const KNOWN: &[&str] =

@@ -14,7 +14,7 @@ use crate::definition::{Definition, Priority, Step};
 use crate::engine::fact::Answer;
 use crate::engine::state::{How, Place, Run, Stored};
 use crate::id::Digest;
-use crate::template::{self, Reference, Rendered};
+use crate::template::{self, Reference, RenderError, Rendered};
 
 /// A value that a transition looks at.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -309,6 +309,25 @@ fn holds(
 /// The value that a payload's or an output's text stands for: JSON where it is JSON, else the text.
 pub fn value_of_text(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
+}
+
+/// What the gate of `step` asks, filled in from `values`: the text, or why it could not be; `None` when the
+/// step says nothing.
+///
+/// # Errors
+/// The values that it names and that are not at hand.
+pub fn prompt(
+    sop: &Definition,
+    run: &Run,
+    step: &Step,
+    values: &Values,
+) -> Result<Option<Result<String, RenderError>>, BTreeSet<Need>> {
+    let Some(text) = &step.prompt else { return Ok(None) };
+    let whole = Value::String(text.clone());
+    let references = template::references(&whole).unwrap_or_default();
+    let mut missing = BTreeSet::new();
+    let document = view((sop, run), &references, values, &mut missing);
+    if missing.is_empty() { Ok(Some(template::render_text(text, &document))) } else { Err(missing) }
 }
 
 /// What was stored as a step's arguments; null when it is nothing of the kind.

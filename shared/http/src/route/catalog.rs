@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json, to_value};
 use sop_core::definition::SourceFiles;
+use sop_core::engine::value_of_text;
 use sop_core::ingress;
 use sop_core::limits::PAYLOAD_BYTES_MAX;
 use sop_core::matching::describe;
@@ -17,6 +18,7 @@ use crate::auth::caller;
 use crate::problem::Problem;
 use crate::request::{DEFINITIONS_BYTES_MAX, Segments, json, key, read, segments, sop_name};
 use crate::route::Shared;
+use crate::schema;
 use crate::wire::Push;
 
 pub(crate) async fn list_sops<S, Q, C>(
@@ -143,6 +145,12 @@ where
     let name = sop_name(&segments(name)?)?;
     let data = ingress::webhook_body(&read(body, PAYLOAD_BYTES_MAX).await?)?;
     let key = key(&headers)?;
+    if let Some(listed) = host.active().await?.index.find(&name)
+        && let Some(schema) = &host.definition(&listed.digest).await?.input
+    {
+        let value = data.text().map(value_of_text).unwrap_or_default();
+        schema::fits(schema, &value, "bad_input", &format!("`{name}` takes"))?;
+    }
     let done = flow::run_by_hand(&host, &name, &caller.subject, data, key).await?;
     started(done, name.as_str())
 }

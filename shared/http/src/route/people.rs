@@ -1,4 +1,4 @@
-//! What people do to runs: decide, complete, fail, cancel.
+//! What people do to runs: decide, complete, fail, pause, resume, retry, rerun, cancel.
 
 use axum::Json;
 use axum::body::Body;
@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde_json::{Value, json as object};
-use sop_core::engine::{Decision, Input, Stored, Verdict};
+use sop_core::engine::{Awaited, Decision, Input, Stored, Verdict, value_of_text};
 use sop_core::id::{Digest, RunId};
 use sop_core::ingress::Rejected;
 use sop_core::limits::PAYLOAD_BYTES_MAX;
@@ -15,9 +15,13 @@ use sop_runtime::port::{Clock, Queue, Store, random};
 
 use crate::auth::caller;
 use crate::problem::Problem;
-use crate::request::{Segments, input_id, json, key, read, reason, run_id, segments, step_number};
+use crate::request::{
+    Segments, bad_body, guidance, input_id, json, key, read, reason, run_id, segments, step_number,
+    too_large,
+};
 use crate::route::Shared;
 use crate::route::catalog::started;
+use crate::schema;
 use crate::wire::{From, GateDecision, Output, Reason, Say};
 
 /// Bytes of a decision or a reason.
@@ -122,15 +126,36 @@ where
 {
     let caller = caller(&host, &headers).await?;
     let run = run_id(&segments(run)?)?;
-    let asked: GateDecision = json(&read(body, DECISION_BYTES_MAX).await?)?;
-    let decision = match asked.decision {
+    let body = read(body, DECISION_BYTES_MAX).await?;
+    let asked: GateDecision = json(&body)?;
+    if asked.decision != Say::Amend && body.len() > WORDS_BYTES_MAX {
+        return Err(too_large(WORDS_BYTES_MAX));
+    }
+    let revision = asked.revision;
+    let decision = decision(asked)?;
+    let input = Input::Decide { gate: revision, decision };
+    apply(&host, &headers, &run, &caller.subject, input, None).await
+}
+
+/// What is said at a gate. What belongs to another answer is not passed over: it would not be done.
+fn decision(asked: GateDecision) -> Result<Decision, Problem> {
+    let stray = match asked.decision {
+        Say::Amend => asked.guidance.is_some(),
+        Say::Revise => asked.value.is_some(),
+        Say::Approve | Say::Deny => asked.value.is_some() || asked.guidance.is_some(),
+    };
+    if stray {
+        return Err(bad_body("`value` belongs to `amend`, `guidance` to `revise`"));
+    }
+    Ok(match asked.decision {
         Say::Approve => Decision::Approve { comment: asked.comment },
         Say::Deny => Decision::Deny { reason: reason(asked.reason.unwrap_or_default())? },
-        Say::Amend => Decision::Amend { value: asked.value.unwrap_or_default() },
-        Say::Revise => Decision::Revise { guidance: reason(asked.guidance.unwrap_or_default())? },
-    };
-    let input = Input::Decide { gate: asked.revision, decision };
-    apply(&host, &headers, &run, &caller.subject, input, None).await
+        Say::Amend => match asked.value {
+            Some(value) => Decision::Amend { value },
+            None => return Err(bad_body("an amendment needs a `value`")),
+        },
+        Say::Revise => Decision::Revise { guidance: guidance(asked.guidance.unwrap_or_default())? },
+    })
 }
 
 pub(crate) async fn complete<S, Q, C>(
@@ -156,6 +181,15 @@ where
     if let Some(bytes) = output.as_ref().map(String::len).filter(|bytes| *bytes > PAYLOAD_BYTES_MAX)
     {
         return Err(Rejected::TooLarge { bytes }.into());
+    }
+    // A step that is not awaited is refused as such, whatever is said of it.
+    let detail = flow::run_detail(&host, &run).await?;
+    let waits = |at: &Awaited| at.step == step && (at.on == "person" || at.on == "unknown");
+    if detail.view.awaits.iter().any(waits)
+        && let Some(schema) = detail.sop.step(step).and_then(|step| step.output.as_ref())
+    {
+        let value = output.as_deref().map(value_of_text).unwrap_or_default();
+        schema::fits(schema, &value, "bad_output", &format!("step {step} gives"))?;
     }
     let verdict = Verdict::Completed { output: output.as_deref().map(Stored::of) };
     let input = Input::Report { step, verdict };

@@ -1,15 +1,15 @@
-//! Runs: list, show, journal, inbox.
+//! Runs: list, show, gates, journal, inbox.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use serde_json::{Value, json};
-use sop_runtime::flow;
+use sop_runtime::flow::{self, Shown};
 use sop_runtime::port::{Clock, Queue, Store};
 
 use crate::auth::caller;
 use crate::problem::Problem;
-use crate::request::{Paging, Segments, run_id, segments};
+use crate::request::{Paging, Segments, gate_number, run_id, segments};
 use crate::route::Shared;
 use crate::wire;
 
@@ -58,6 +58,26 @@ where
     caller(&host, &headers).await?;
     let run = run_id(&segments(run)?)?;
     Ok(Json(json!(flow::run_detail(&host, &run).await?.view)))
+}
+
+/// What an approver is shown.
+pub(crate) async fn show_gate<S, Q, C>(
+    State(host): Shared<S, Q, C>,
+    headers: HeaderMap,
+    path: Segments<(String, String)>,
+) -> Result<Json<Value>, Problem>
+where
+    S: Store + 'static,
+    Q: Queue + 'static,
+    C: Clock + 'static,
+{
+    caller(&host, &headers).await?;
+    let (run, gate) = segments(path)?;
+    let (run, gate) = (run_id(&run)?, gate_number(&gate)?);
+    match flow::gate_shown(&host, &run, gate).await? {
+        Shown::Open(shown) => Ok(Json(wire::gate(&shown))),
+        Shown::Closed(refusal) => Err(refusal.into()),
+    }
 }
 
 pub(crate) async fn journal<S, Q, C>(

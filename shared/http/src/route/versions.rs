@@ -79,7 +79,7 @@ where
     let digest = asked.digest.as_deref().map(digest_of).transpose()?;
     let by = &caller.subject;
     let done = flow::activate(&host, &name, digest.as_ref(), by).await?;
-    answer(name.as_str(), by, done)
+    answer(name.as_str(), by, &done)
 }
 
 /// Archives an SOP: nothing starts it any more.
@@ -97,10 +97,10 @@ where
     let name = sop_name(&segments(name)?)?;
     let by = &caller.subject;
     let done = flow::archive(&host, &name, by).await?;
-    answer(name.as_str(), by, done)
+    answer(name.as_str(), by, &done)
 }
 
-fn answer(name: &str, by: &str, done: Activated) -> Result<Json<Value>, Problem> {
+fn answer(name: &str, by: &str, done: &Activated) -> Result<Json<Value>, Problem> {
     match done {
         Activated::Done { version, digest } => {
             tracing::info!(sop = name, by, version, "published");

@@ -70,7 +70,8 @@ async fn sops_and_runs_answer_as_documented() {
 
     let shown = get(&format!("/api/runs/{run}")).taken(&world, 200).await;
     assert_eq!(shown["gate"], 1);
-    let mut names: Vec<&str> = RUN.split(' ').chain(["gate", "shown", "waiting_for"]).collect();
+    let mut names: Vec<&str> =
+        RUN.split(' ').chain(["awaits", "gate", "shown", "waiting_for"]).collect();
     names.sort_unstable();
     assert_eq!(members(&shown), names.join(" "));
     assert_eq!(members(&shown["steps"][0]), "number state title");

@@ -1,7 +1,7 @@
 //! A person's request with a key is one request, however often it is sent and whatever came in between.
 
 use serde_json::{Value, json};
-use sop_runtime::flow;
+use sop_runtime::flow::{self, Push};
 use sop_runtime::port::{Consumer, QueueName};
 
 use crate::request::{Ask, ask};
@@ -78,7 +78,8 @@ const RESTING: &str = "[sop]\nname = \"resting\"\ndescription = \"r\"\nversion =
 #[tokio::test]
 async fn a_start_that_is_turned_away_stays_away() {
     let world = World::new().await;
-    flow::publish(&world.host, &[files("resting", RESTING)], false).await.unwrap();
+    let resting = [files("resting", RESTING)];
+    flow::publish(&world.host, resting[..].into(), Push::Publish, "test").await.unwrap();
     let start = ask("POST /api/sops/resting/run").bearer(&world.token);
     let run =
         start.clone().key("k").taken(&world, 202).await["run_id"].as_str().unwrap().to_owned();

@@ -6,7 +6,7 @@ use axum::Router;
 use serde_json::{Value, json};
 use sop_core::definition::SourceFiles;
 use sop_core::id::{Digest, Tenant};
-use sop_runtime::flow::{self, Host, Published};
+use sop_runtime::flow::{self, Host, Published, Push, Sources};
 use sop_runtime::port::{Clock, Token, Tokens};
 use sop_testkit::{ManualClock, Memory};
 
@@ -51,7 +51,9 @@ impl World {
         let memory = Memory::new(clock.clone());
         let host = Arc::new(Host::new(memory.clone(), memory.clone(), clock.clone()));
         let sops = [files("deploy", DEPLOY), files("guarded", GUARDED), files("open", OPEN)];
-        let published = flow::publish(&host, &sops, false).await.expect("memory takes it");
+        let published = flow::publish(&host, Sources::from(&sops[..]), Push::Publish, "test")
+            .await
+            .expect("memory takes it");
         assert!(matches!(published, Published::Active { .. }), "{published:?}");
         let (token, _) = flow::issue_token(&host, "paired").await.expect("memory takes it");
         let router = sop_http::all(Arc::clone(&host));

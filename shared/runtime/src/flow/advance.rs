@@ -119,6 +119,35 @@ where
     Ok(At { sop, hash: sealed.hash, entry })
 }
 
+/// Why `input` would change nothing now, without changing anything.
+pub(super) async fn refusal<S, Q, C>(
+    host: &Host<S, Q, C>,
+    at: &At,
+    id: &InputId,
+    by: &str,
+    input: &Input,
+) -> Result<Option<Refusal>, FlowError>
+where
+    S: Journal + Blobs,
+    C: Clock,
+{
+    let newest = (at.entry.seq, at.hash);
+    let mut values = Values::default();
+    loop {
+        let cause = Cause { input: id.clone(), by: by.to_owned() };
+        let given = Given { cause, now: host.now(), queued: false, values: &values };
+        match engine::decide(&at.sop, at.run(), newest, input, given) {
+            Decided::Moves(_) => return Ok(None),
+            Decided::Refused(refusal) => return Ok(Some(refusal)),
+            // Only a decision is judged by values; of the rest they only say where the run goes.
+            Decided::Needs(_) if !matches!(input, Input::Decide { .. }) => return Ok(None),
+            Decided::Needs(needs) => {
+                values::fetch(host, at.run(), (at.entry.seq + 1, None), needs, &mut values).await?;
+            }
+        }
+    }
+}
+
 /// One try; `None` when another input took the place.
 async fn once<S, Q, C>(
     host: &Host<S, Q, C>,

@@ -3,9 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use sop_core::definition::Trigger;
-use sop_core::engine::{
-    self, Admission, Cause, Decided, Fact, Given, Input, Refusal, Stored, Values,
-};
+use sop_core::engine::{Admission, Fact, Input, Refusal, Stored};
 use sop_core::event::{Data, Event, Source};
 use sop_core::id::{Digest, EventId, InputId, RunId, SopName};
 use sop_core::ingress;
@@ -14,7 +12,7 @@ use sop_core::time::Timestamp;
 
 use crate::envelope::Body;
 use crate::flow::accept::enqueue;
-use crate::flow::advance::{advance, load};
+use crate::flow::advance::{advance, load, refusal};
 use crate::flow::dispatch::event_arrived;
 use crate::flow::log;
 use crate::flow::start::admission;
@@ -83,12 +81,9 @@ where
     let at = load(host, run).await?;
     if at.entry.input == *id {
         advance(host, run, id, by, &input).await?;
-        return Ok(Submitted::Applied);
+        return Ok(said(at.entry.fact));
     }
-    let cause = Cause { input: id.clone(), by: by.to_owned() };
-    let newest = (at.entry.seq, at.hash);
-    let given = Given { cause, now: host.now(), queued: false, values: &Values::default() };
-    if let Decided::Refused(refusal) = engine::decide(&at.sop, at.run(), newest, &input, given) {
+    if let Some(refusal) = refusal(host, &at, id, by, &input).await? {
         return refused(host, run, id, refusal).await;
     }
     // Only now: what is refused leaves nothing behind.
@@ -99,11 +94,7 @@ where
         Body::Input { run: run.clone(), id: id.clone(), by: by.to_owned(), input: input.clone() };
     host.queue.send(QueueName::Events, &[copy.into_message(COPY_DELAY_SECS)]).await?;
     Ok(match advance(host, run, id, by, &input).await? {
-        Advanced::Moved(entry) | Advanced::Duplicate(entry) => {
-            // A decision by somebody who may not decide is on the ledger, as a refusal.
-            let Fact::Refused { refusal, .. } = entry.fact else { return Ok(Submitted::Applied) };
-            Submitted::Refused(refusal)
-        }
+        Advanced::Moved(entry) | Advanced::Duplicate(entry) => said(entry.fact),
         Advanced::Full => Submitted::Applied,
         Advanced::Refused(refusal) => return refused(host, run, id, refusal).await,
     })
@@ -117,11 +108,36 @@ async fn refused<S: Journal, Q, C>(
     refusal: Refusal,
 ) -> Result<Submitted, FlowError> {
     let entries = journal(host, run).await?;
-    Ok(if entries.iter().any(|entry| entry.input == *id) {
-        Submitted::Applied
-    } else {
-        Submitted::Refused(refusal)
-    })
+    match entries.iter().find(|entry| entry.input == *id) {
+        Some(earlier) => Ok(said(earlier.open()?.fact)),
+        None => Ok(Submitted::Refused(refusal)),
+    }
+}
+
+/// What the entry of a person's input answers. A decision by somebody who may not decide is on the ledger
+/// too, as a refusal.
+fn said(fact: Fact) -> Submitted {
+    match fact {
+        Fact::Refused { refusal, .. } => Submitted::Refused(refusal),
+        Fact::Started { .. }
+        | Fact::Admitted
+        | Fact::Voted { .. }
+        | Fact::Approved { .. }
+        | Fact::Amended { .. }
+        | Fact::Revised { .. }
+        | Fact::Denied { .. }
+        | Fact::GateTimedOut { .. }
+        | Fact::StepCompleted { .. }
+        | Fact::StepFailed { .. }
+        | Fact::OutcomeUnknown { .. }
+        | Fact::Woke { .. }
+        | Fact::EventCame { .. }
+        | Fact::Paused
+        | Fact::Resumed
+        | Fact::Retried { .. }
+        | Fact::Cancelled { .. }
+        | Fact::TimedOut => Submitted::Applied,
+    }
 }
 
 /// Starts `sop` by hand. The same `key` from the same person again is the same start.
@@ -188,7 +204,7 @@ where
 }
 
 /// Why nothing is started, when nothing is.
-fn turned_away(admission: Admission) -> Option<String> {
+pub(super) fn turned_away(admission: Admission) -> Option<String> {
     match admission {
         Admission::Drop { reason } => Some(format!("dropped: {reason}")),
         Admission::Coalesce { run } => {

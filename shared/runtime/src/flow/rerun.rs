@@ -7,6 +7,8 @@ use sop_core::ingress;
 
 use crate::flow::accept::enqueue;
 use crate::flow::advance::load;
+use crate::flow::people::turned_away;
+use crate::flow::start::admission;
 use crate::flow::{ByHand, FlowError, Host, lineage, values};
 use crate::port::{Blobs, Catalog, Clock, EventLog, Heads, Journal, Queue, Waits};
 
@@ -83,6 +85,10 @@ where
             reused,
         }),
     };
+    if let Some(reason) = turned_away(admission(host, &at.sop, &event).await?) {
+        // Before the copy is sent: what is told that it did not start must not start later.
+        return Ok(Rerun::ByHand(ByHand::NotStarted { reason }));
+    }
     enqueue(host, &event, COPY_DELAY_SECS).await?;
     let verdicts = match &event.lineage {
         Some(by) => lineage::arrived(host, &event, by).await?,
