@@ -10,7 +10,7 @@ use sop_core::journal::{Entry, Sealed};
 
 use crate::flow::act::{Moved, act, admit_next, look_again, prepare};
 use crate::flow::values;
-use crate::flow::{FlowError, Host};
+use crate::flow::{FlowError, Host, journal};
 use crate::port::{Append, Blobs, Catalog, Clock, Heads, Journal, Queue, Waits};
 
 /// What became of an input.
@@ -51,6 +51,9 @@ where
             act(host, &at.sop, Moved::Before { entry: &at.entry }).await?;
             return Ok(Advanced::Duplicate(Box::new(at.entry)));
         }
+        if let Some(earlier) = before(host, &at, id, input).await? {
+            return Ok(Advanced::Duplicate(Box::new(earlier)));
+        }
         if let Some(done) = once(host, &at, id, by, input).await? {
             if let (Input::Admit, Advanced::Refused(_)) = (input, &done) {
                 // The run is in the queue by a head that is behind, or two that gave their slots back at
@@ -62,6 +65,33 @@ where
         }
     }
     Err(FlowError::Contended(run.clone()))
+}
+
+/// The entry that `input` made before, when it is one that the state alone cannot tell from a new one: it
+/// would move the run once more.
+async fn before<S: Journal, Q, C>(
+    host: &Host<S, Q, C>,
+    at: &At,
+    id: &InputId,
+    input: &Input,
+) -> Result<Option<Entry>, FlowError> {
+    let could_count_again = match input {
+        Input::Pause | Input::Resume | Input::Retry => true,
+        Input::Report { step, .. } => at.run().past(*step).is_some(),
+        // Gates have numbers; but who may not decide is refused anew, on the ledger.
+        Input::Decide { .. } => at.run().refusals > 0,
+        Input::Admit
+        | Input::Outcome { .. }
+        | Input::Event { .. }
+        | Input::Cancel { .. }
+        | Input::Wake => false,
+    };
+    if !could_count_again {
+        return Ok(None);
+    }
+    let entries = journal(host, &at.run().identity.id).await?;
+    let earlier = entries.iter().find(|entry| entry.input == *id);
+    Ok(earlier.map(Sealed::open).transpose()?)
 }
 
 /// A run as it was read.
