@@ -9,4 +9,5 @@ mod house;
 mod kill;
 mod offline;
 mod pairing;
+mod people;
 mod stub;
