@@ -6,8 +6,8 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use crate::command::{
     amend, approve, archive, audit, cancel, capabilities, complete, deny, dev, diff, emit, events,
-    explain, fail, inbox, list, matching, new, pair, pause, publish, push, rerun, resume, retry,
-    revise, rollback, run, runs, show, status, validate, versions,
+    explain, fail, fmt, inbox, list, matching, new, pair, pause, publish, push, rerun, resume,
+    retry, revise, rollback, run, runs, show, status, test, validate, versions,
 };
 
 /// Where a host on this machine listens.
@@ -44,6 +44,12 @@ pub(crate) enum Format {
     Text,
     /// For programs.
     Json,
+    /// As the `SOP.toml` that it would be; only of `sop show`.
+    #[value(hide = true)]
+    Toml,
+    /// As the `SOP.md` that it would be; only of `sop show`.
+    #[value(hide = true)]
+    Md,
 }
 
 /// Where the definitions are.
@@ -102,13 +108,17 @@ pub(crate) enum Command {
     New(new::Args),
     /// Check definitions and say precisely what is wrong
     Validate(validate::Args),
+    /// Lay out definitions in the one way
+    Fmt(fmt::Args),
     /// List SOPs
     List(list::Args),
-    /// Show one definition
+    /// Show one definition; `--format toml` and `md` print the files that say it
     Show(show::Args),
     /// Tell which SOPs an event would start, and why the others not; needs no server
     #[command(name = "match")]
     Matching(matching::Args),
+    /// Play the stories of local SOPs and tell which do not hold; needs no server
+    Test(test::Args),
     /// Tell what differs between two definitions
     Diff(diff::Args),
     /// List the built-ins that a step can name, and what each takes

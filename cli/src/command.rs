@@ -1,8 +1,8 @@
 //! Subcommands, one file each.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
-use crate::args::Command;
+use crate::args::{Command, Format};
 use crate::context::Context;
 use crate::exit::Exit;
 
@@ -20,6 +20,7 @@ pub(crate) mod emit;
 pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod fail;
+pub(crate) mod fmt;
 pub(crate) mod inbox;
 pub(crate) mod list;
 pub(crate) mod matching;
@@ -37,6 +38,7 @@ pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod show;
 pub(crate) mod status;
+pub(crate) mod test;
 pub(crate) mod validate;
 pub(crate) mod versions;
 
@@ -45,12 +47,18 @@ pub(crate) mod versions;
 /// # Errors
 /// When it could not be carried out; what it found wrong is an [`Exit`].
 pub(crate) async fn run(command: Command, context: &mut Context) -> Result<Exit> {
+    let is_show = matches!(command, Command::Show(_));
+    if matches!(context.format, Format::Toml | Format::Md) && !is_show {
+        bail!("`--format toml` and `md` are for `sop show`; other commands print `text` or `json`");
+    }
     match command {
         Command::New(args) => new::run(&args, context),
         Command::Validate(args) => validate::run(&args, context),
+        Command::Fmt(args) => fmt::run(&args, context),
         Command::List(args) => list::run(&args, context).await,
         Command::Show(args) => show::run(&args, context).await,
         Command::Matching(args) => matching::run(&args, context),
+        Command::Test(args) => test::run(&args, context).await,
         Command::Push(args) => push::run(&args, context).await,
         Command::Run(args) => run::run(&args, context).await,
         Command::Emit(args) => emit::run(&args, context).await,

@@ -37,7 +37,7 @@ impl Context {
     pub(crate) fn is_json(&self) -> bool {
         match self.format {
             Format::Json => true,
-            Format::Text => false,
+            Format::Text | Format::Toml | Format::Md => false,
         }
     }
 

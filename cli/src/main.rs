@@ -15,6 +15,7 @@ mod credentials;
 mod exit;
 mod gate;
 mod input;
+mod layout;
 mod person;
 mod progress;
 mod render;

@@ -4,6 +4,9 @@ use sop_core::SopName;
 
 use crate::args::Door;
 
+/// Folder beside the SOPs' that holds the JSON Schemas for editors; a hidden one is no SOP's.
+pub(crate) const SCHEMAS: &str = ".schemas";
+
 /// `SOP.toml` of a new SOP called `name`, started through `door`.
 pub(crate) fn manifest(name: &SopName, door: Door) -> String {
     let trigger = match door {
@@ -20,7 +23,8 @@ pub(crate) fn manifest(name: &SopName, door: Door) -> String {
         Door::Peripheral => "type = \"peripheral\"\nboard = \"board-1\"\nsignal = \"level\"\n# condition = \"$.value > 85\"\n".to_owned(),
     };
     format!(
-        "[sop]\n\
+        "#:schema ../{SCHEMAS}/sop.schema.json\n\
+         [sop]\n\
          name = \"{name}\"\n\
          description = \"What {name} is for, in one line\"\n\
          version = \"0.1.0\"\n\

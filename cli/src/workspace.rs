@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use sop_capability::schema_problem;
+use serde_json::Value;
 use sop_core::definition::{self, Definition, Diagnostic, Parsed, Severity, SourceFiles};
 
 /// The file that holds what all folders beside it share.
@@ -174,6 +174,15 @@ fn assemble(name: String, files: SourceFiles, parsed: Parsed, shared: &[Diagnost
     Folder { name, files, definition: definition.filter(|_| !is_broken), written_name, diagnostics }
 }
 
+/// Why `schema` cannot be used; `None` when it can.
+fn schema_problem(schema: &Value) -> Option<String> {
+    let problems = sop_schema::check_schema(schema).err()?;
+    problems.first().map(|problem| match problem.pointer.as_str() {
+        "" => problem.message.clone(),
+        pointer => format!("at `{pointer}`: {}", problem.message),
+    })
+}
+
 fn folder_name(path: &Path) -> String {
     let absolute = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     absolute.file_name().unwrap_or_default().to_string_lossy().into_owned()
@@ -215,12 +224,13 @@ fn files(dir: &Path) -> Result<Option<SourceFiles>> {
 }
 
 /// A path as it is displayed.
-fn shown(path: &Path) -> String {
+pub(crate) fn shown(path: &Path) -> String {
     let path = path.to_string_lossy();
     path.strip_prefix("./").unwrap_or(&path).to_owned()
 }
 
-fn text(path: &Path) -> Result<Option<String>> {
+/// The text of a file; `None` when there is none.
+pub(crate) fn text(path: &Path) -> Result<Option<String>> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {

@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use sop_capability::BuiltIns;
-use sop_local::mqtt::MqttServer;
-use sop_local::secrets::LocalSecrets;
+use sop_local::LocalSecrets;
+use sop_local::mqtt::{MqttServer, Publisher};
 use sop_local::store::Sqlite;
 use sop_local::worker::{self, LocalHost};
 use sop_runtime::flow::{self, Host};
@@ -33,7 +33,7 @@ pub(crate) struct Args {
     /// Folder of the SOPs
     #[arg(long, env = "SOP_DIR", default_value = "sops")]
     sops: PathBuf,
-    /// Folder of the data: the database and this user's token
+    /// Folder of the data: the database, this user's token, and the file `secrets`
     #[arg(long, default_value = ".sop")]
     data: PathBuf,
     /// Address to listen on
@@ -52,6 +52,9 @@ pub(crate) struct Args {
 
 /// A host on this machine.
 type Local = LocalHost<SystemClock>;
+
+/// The built-ins on this machine.
+type Performer = BuiltIns<SystemClock, LocalSecrets, Publisher>;
 
 /// Milliseconds that work in hand is given when the process is asked to stop.
 const GRACE: Duration = Duration::from_secs(5);
@@ -86,8 +89,12 @@ async fn serve(args: &Args, json: bool) -> Result<()> {
     let store = Sqlite::open(args.data.join("sop.db"), Arc::new(SystemClock))
         .with_context(|| format!("could not open the data in `{}`", args.data.display()))?;
     let host: Arc<Local> = Arc::new(Host::new(store.clone(), store, SystemClock));
-    let secrets = LocalSecrets::new(Some(args.data.join("secrets")), variables());
+    let variables = std::env::vars_os()
+        .filter_map(|(name, text)| name.into_string().ok().zip(text.into_string().ok()));
+    let secrets = LocalSecrets::new(Some(args.data.join("secrets")), variables);
     secrets.check().context("could not read the secrets")?;
+    let built_ins = BuiltIns::new(SystemClock).with_secrets(secrets);
+    let built_ins = Arc::new(built_ins.with_outlets(mqtt.publisher()));
     let token = own_token(&host, &args.data).await?;
     let loaded = reload::once(&host, &args.sops, &reload::Loaded::default()).await?;
     let code = flow::new_code(&host).await.context("could not make a pairing code")?;
@@ -107,7 +114,7 @@ async fn serve(args: &Args, json: bool) -> Result<()> {
     tasks.spawn(worker::keep_time(Arc::clone(&host), stopped.clone()));
     let names = loaded.names.clone();
     tasks.spawn(reload::watch(Arc::clone(&host), args.sops.clone(), loaded, stopped.clone()));
-    spawn_workers(&mut tasks, &host, secrets, &stopped);
+    spawn_workers(&mut tasks, &host, built_ins, &stopped);
     banner::print(&ends, &names, json);
 
     asked_to_stop().await;
@@ -123,7 +130,7 @@ async fn serve(args: &Args, json: bool) -> Result<()> {
 fn spawn_workers(
     tasks: &mut tokio::task::JoinSet<()>,
     host: &Arc<Local>,
-    secrets: LocalSecrets,
+    built_ins: Arc<Performer>,
     stopped: &watch::Receiver<bool>,
 ) {
     let dispatch = {
@@ -135,23 +142,14 @@ fn spawn_workers(
     };
     let execute = {
         let host = Arc::clone(host);
-        let built_ins = Arc::new(BuiltIns::new(SystemClock));
-        let secrets = Arc::new(secrets);
         move |body: String| {
             let (host, built_ins) = (Arc::clone(&host), Arc::clone(&built_ins));
-            let secrets = Arc::clone(&secrets);
-            async move { flow::execute(&host, (&*built_ins, &*secrets), &body).await }
+            async move { flow::execute(&host, (&*built_ins, &*built_ins), &body).await }
         }
     };
     let store = host.store.clone();
     tasks.spawn(worker::work(store.clone(), QueueName::Events, dispatch, stopped.clone()));
     tasks.spawn(worker::work(store, QueueName::Effects, execute, stopped.clone()));
-}
-
-/// The environment, without what is no text: no secret has such a name or value.
-fn variables() -> impl Iterator<Item = (String, String)> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 fn taken(host: IpAddr, port: u16, flag: &str) -> String {

@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use serde_json::json;
 use sop_core::SopName;
+use sop_core::definition::schema;
 
 use crate::args::{Door, SopsDir};
 use crate::context::Context;
@@ -23,6 +24,17 @@ pub(crate) struct Args {
     trigger: Door,
     #[command(flatten)]
     sops: SopsDir,
+}
+
+/// Puts the JSON Schemas where the first line of each new file says; those of another version are replaced.
+fn write_schemas(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("could not make `{}`", folder.display()))?;
+    for (name, schema) in [("sop", schema::sop()), ("workspace", schema::workspace())] {
+        let path = folder.join(format!("{name}.schema.json"));
+        let text = format!("{schema:#}\n");
+        fs::write(&path, text).with_context(|| format!("could not write `{}`", path.display()))?;
+    }
+    Ok(())
 }
 
 pub(crate) fn run(args: &Args, context: &mut Context) -> Result<Exit> {
@@ -46,6 +58,7 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<Exit> {
     for (path, text) in &files {
         write_new(path, text).with_context(|| format!("could not write `{}`", path.display()))?;
     }
+    write_schemas(&args.sops.dir.join(templates::SCHEMAS))?;
     let paths: Vec<String> = files.iter().map(|(path, _)| path.display().to_string()).collect();
     if context.is_json() {
         context.screen.json(&json!({ "sop": args.name, "files": paths }))?;

@@ -3,10 +3,10 @@
 use anyhow::{Result, bail};
 use serde_json::Value;
 use sop_core::condition::Condition;
-use sop_core::definition::{Definition, Step, StepKind, Trigger};
+use sop_core::definition::{self, Definition, Step, StepKind, Trigger};
 use sop_core::matching::describe;
 
-use crate::args::SopsDir;
+use crate::args::{Format, SopsDir};
 use crate::client::{Ask, read};
 use crate::command::{list::word, validate};
 use crate::context::Context;
@@ -44,10 +44,14 @@ pub(crate) async fn run(args: &Args, context: &mut Context) -> Result<Exit> {
             }
         }
     };
-    if context.is_json() {
-        context.screen.json(&definition)?;
-    } else {
-        print(&definition, &mut context.screen)?;
+    match context.format {
+        Format::Json => context.screen.json(&definition)?,
+        Format::Text => print(&definition, &mut context.screen)?,
+        Format::Toml => context.screen.text(&definition::print(&definition).toml)?,
+        Format::Md => {
+            let markdown = definition::print(&definition).markdown.unwrap_or_default();
+            context.screen.text(&markdown)?;
+        }
     }
     Ok(Exit::Ok)
 }

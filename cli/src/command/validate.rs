@@ -60,7 +60,7 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<Exit> {
 
 /// Prints all that is to be said, first about what the folders share.
 pub(crate) fn print_all(workspace: &Workspace, screen: &mut Screen) -> Result<()> {
-    for shared in &workspace.shared {
+    if let Some(shared) = &workspace.shared {
         for found in &shared.diagnostics {
             print_one(found, &shared.toml, screen)?;
         }

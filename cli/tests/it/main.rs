@@ -7,6 +7,7 @@ mod client;
 mod devices;
 mod house;
 mod kill;
+mod layout;
 mod offline;
 mod pairing;
 mod people;

@@ -14,11 +14,11 @@ use crate::payload::Batch;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     log::init();
-    let host = &Arc::new(host::events_only().map_err(log::failed)?);
-    let built_ins = &Arc::new(BuiltIns::new(SystemClock));
-    let secrets = &Arc::new(());
+    let (host, secrets) = host::executor().map_err(log::failed)?;
+    let host = &Arc::new(host);
+    let built_ins = &Arc::new(BuiltIns::new(SystemClock).with_secrets(secrets));
     let handler = |event: LambdaEvent<Batch>| async move {
-        Ok::<_, Error>(payload::execute(host, (built_ins, secrets), event.payload).await)
+        Ok::<_, Error>(payload::execute(host, (built_ins, built_ins), event.payload).await)
     };
     lambda_runtime::run(service_fn(handler)).await
 }

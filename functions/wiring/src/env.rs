@@ -5,6 +5,7 @@
 //! | `SOP_TABLE` | all but mqtt and peripheral | name of the DynamoDB table |
 //! | `SOP_EVENTS_QUEUE_URL` | all | address of the events queue |
 //! | `SOP_EFFECTS_QUEUE_URL` | api, dispatcher; others may leave it out | address of the effects queue |
+//! | `SOP_SECRETS_PREFIX` | executor; `sopwith/` when it is left out | what the names of secrets begin with |
 //! | `SOP_TENANT` | all; `default` when it is left out | whose data |
 //! | `SOP_LOG` | all; `info` when it is left out | `off`, `error`, `warn`, `info`, `debug` or `trace` |
 //! | `AWS_ENDPOINT_URL` | all; left out on AWS | where an emulator answers |
@@ -20,6 +21,8 @@ pub const TABLE: &str = "SOP_TABLE";
 pub const EVENTS_QUEUE_URL: &str = "SOP_EVENTS_QUEUE_URL";
 /// Address of the effects queue.
 pub const EFFECTS_QUEUE_URL: &str = "SOP_EFFECTS_QUEUE_URL";
+/// What the names of secrets begin with.
+pub const SECRETS_PREFIX: &str = "SOP_SECRETS_PREFIX";
 /// Whose data.
 pub const TENANT: &str = "SOP_TENANT";
 /// How much is logged.
@@ -41,6 +44,8 @@ pub enum EnvError {
 pub struct Env {
     /// Whose data.
     pub tenant: Tenant,
+    /// What the names of secrets begin with, such as `sopwith/`.
+    pub secrets_prefix: String,
     table: Option<String>,
     events: Option<String>,
     effects: Option<String>,
@@ -65,8 +70,9 @@ impl Env {
             Some(name) => Tenant::parse(&name).map_err(EnvError::Tenant)?,
             None => Tenant::default(),
         };
+        let secrets_prefix = var(SECRETS_PREFIX).unwrap_or_else(|| "sopwith/".to_owned());
         let (table, events) = (var(TABLE), var(EVENTS_QUEUE_URL));
-        Ok(Self { tenant, table, events, effects: var(EFFECTS_QUEUE_URL) })
+        Ok(Self { tenant, secrets_prefix, table, events, effects: var(EFFECTS_QUEUE_URL) })
     }
 
     /// The table's name.

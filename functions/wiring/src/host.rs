@@ -1,7 +1,7 @@
 //! Hosts on AWS.
 
 use sop_aws::config::{Settings, SettingsError};
-use sop_aws::{DynamoStore, QueueUrls, SdkConfig, SqsQueue};
+use sop_aws::{DynamoStore, QueueUrls, SdkConfig, SecretsManager, SqsQueue};
 use sop_runtime::flow::Host;
 use sop_runtime::port::SystemClock;
 
@@ -31,6 +31,18 @@ pub enum HostError {
 pub fn full() -> Result<Full, HostError> {
     let env = Env::read()?;
     with_store(&env, env.queues()?)
+}
+
+/// A host with a store that sends only to the events queue, and the secrets of what it does. Nothing is sent.
+///
+/// # Errors
+/// When the environment lacks the table, the events queue, the region or credentials.
+pub fn executor() -> Result<(Full, SecretsManager), HostError> {
+    let env = Env::read()?;
+    let aws = aws()?;
+    let store = DynamoStore::new(&aws, env.table()?);
+    let secrets = SecretsManager::new(&aws, &env.secrets_prefix);
+    Ok((of(store, &aws, env.events_queue()?, &env), secrets))
 }
 
 /// A host with a store that sends only to the events queue. Nothing is sent.

@@ -23,6 +23,7 @@ use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
 
+pub use operation::WRITE_UNIT_BYTES;
 pub use size::{item_bytes, value_bytes};
 
 /// Capacity in the units that are paid for.

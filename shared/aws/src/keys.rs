@@ -13,16 +13,31 @@ pub const SK: &str = "SK";
 pub const G1: &str = "G1";
 /// Sort key of [`INDEX_RUNS`].
 pub const S1: &str = "S1";
-/// Partition key of [`INDEX_ATTENTION`].
+/// Partition key of [`INDEX_DUE`].
 pub const G2: &str = "G2";
-/// Sort key of [`INDEX_ATTENTION`].
+/// Sort key of [`INDEX_DUE`].
 pub const S2: &str = "S2";
+/// Partition key of [`INDEX_INBOX`].
+pub const G3: &str = "G3";
+/// Sort key of [`INDEX_INBOX`].
+pub const S3: &str = "S3";
+/// Partition key of [`INDEX_QUEUE`].
+pub const G4: &str = "G4";
+/// Sort key of [`INDEX_QUEUE`].
+pub const S4: &str = "S4";
 /// When DynamoDB may delete the item, in seconds since the epoch.
 pub const TTL: &str = "ttl";
 /// The index of all runs; its keys never change once a head is there.
 pub const INDEX_RUNS: &str = "runs";
-/// The sparse index of what somebody has to look at: due, inbox, queue, congested SOPs.
-pub const INDEX_ATTENTION: &str = "attention";
+/// The sparse index of runs that the sweep is to wake.
+pub const INDEX_DUE: &str = "due";
+/// The sparse index of runs that wait for a person.
+pub const INDEX_INBOX: &str = "inbox";
+/// The sparse index of runs that wait for a slot or to begin, and of SOPs that have such runs.
+pub const INDEX_QUEUE: &str = "queue";
+/// All indexes, each with its partition key and its sort key.
+pub const INDEXES: [(&str, &str, &str); 4] =
+    [(INDEX_RUNS, G1, S1), (INDEX_DUE, G2, S2), (INDEX_INBOX, G3, S3), (INDEX_QUEUE, G4, S4)];
 
 /// The body: JSON, or a text's bytes.
 pub(crate) const BODY: &str = "b";
@@ -38,6 +53,12 @@ pub(crate) const AT: &str = "t";
 pub(crate) const ACTIVE: &str = "a";
 /// Runs that wait for a slot.
 pub(crate) const WAITING: &str = "w";
+/// Runs that have begun and are not over.
+pub(crate) const OPEN: &str = "o";
+/// Runs that wait at a gate.
+pub(crate) const PENDING: &str = "p";
+/// The run that began last.
+pub(crate) const LATEST: &str = "l";
 
 /// The sort key of a head and of the catalog's.
 pub(crate) const HEAD: &str = "HEAD";
@@ -55,6 +76,10 @@ pub(crate) fn entry(seq: u64) -> String {
 
 pub(crate) fn admission(tenant: &Tenant, sop: &SopName) -> String {
     format!("ADM#{tenant}#{sop}")
+}
+
+pub(crate) fn total(tenant: &Tenant) -> String {
+    format!("TOTAL#{tenant}")
 }
 
 pub(crate) fn runs_of(tenant: &Tenant) -> String {
@@ -117,6 +142,33 @@ pub(crate) fn definition(digest: &Digest) -> String {
 /// The sort key of a chunk of a packed text.
 pub(crate) fn chunk(number: usize) -> String {
     format!("C#{number:04}")
+}
+
+pub(crate) fn versions(tenant: &Tenant) -> String {
+    format!("VER#{tenant}")
+}
+
+/// What sort keys of the versions of `sop` begin with.
+pub(crate) fn versions_of(sop: &SopName) -> String {
+    format!("{sop}#")
+}
+
+pub(crate) fn version(sop: &SopName, digest: &Digest) -> String {
+    format!("{sop}#{digest}")
+}
+
+pub(crate) fn wait(key: &Digest) -> String {
+    format!("WAIT#{key}")
+}
+
+pub(crate) fn waiting(run: &RunId, step: u32) -> String {
+    format!("{run}#{step:010}")
+}
+
+/// The run and the step of a [`waiting`].
+pub(crate) fn parse_waiting(text: &str) -> Option<(RunId, u32)> {
+    let (run, step) = text.split_once('#')?;
+    Some((RunId::parse(run).ok()?, step.parse().ok()?))
 }
 
 pub(crate) fn log(tenant: &Tenant) -> String {

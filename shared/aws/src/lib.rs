@@ -10,9 +10,11 @@ pub mod keys;
 mod pause;
 pub mod provision;
 mod queue;
+mod secrets;
 mod store;
 
 pub use aws_types::SdkConfig;
 pub use error::is_retryable;
 pub use queue::{QueueUrls, SqsQueue};
+pub use secrets::SecretsManager;
 pub use store::{DynamoStore, entry_bytes};

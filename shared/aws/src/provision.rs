@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::{
 use aws_sdk_sqs::types::QueueAttributeName;
 use aws_types::SdkConfig;
 
-use crate::keys::{G1, G2, INDEX_ATTENTION, INDEX_RUNS, PK, S1, S2, SK, TTL};
+use crate::keys::{INDEXES, PK, SK, TTL};
 use crate::queue::QueueUrls;
 
 /// The table or a queue could not be made.
@@ -34,7 +34,7 @@ where
     move |source| ProvisionError { what: format!("`{what}`"), source: source.into() }
 }
 
-/// Makes the table `name`: on demand, with its two indexes and its expiry.
+/// Makes the table `name`: on demand, with its indexes and its expiry.
 ///
 /// # Errors
 /// When the endpoint does not answer or refuses; a table of that name that is there already is refused.
@@ -45,7 +45,8 @@ pub async fn table(config: &SdkConfig, name: &str) -> Result<(), ProvisionError>
         .table_name(name)
         .billing_mode(BillingMode::PayPerRequest)
         .set_key_schema(Some(schema(PK, SK).map_err(at(name))?));
-    for attribute in [PK, SK, G1, S1, G2, S2] {
+    let keys = INDEXES.iter().flat_map(|(_, pk, sk)| [*pk, *sk]);
+    for attribute in [PK, SK].into_iter().chain(keys) {
         let definition = AttributeDefinition::builder()
             .attribute_name(attribute)
             .attribute_type(ScalarAttributeType::S)
@@ -53,7 +54,7 @@ pub async fn table(config: &SdkConfig, name: &str) -> Result<(), ProvisionError>
             .map_err(at(name))?;
         create = create.attribute_definitions(definition);
     }
-    for (index, pk, sk) in [(INDEX_RUNS, G1, S1), (INDEX_ATTENTION, G2, S2)] {
+    for (index, pk, sk) in INDEXES {
         let index = GlobalSecondaryIndex::builder()
             .index_name(index)
             .set_key_schema(Some(schema(pk, sk).map_err(at(name))?))

@@ -4,6 +4,7 @@ mod admission;
 mod attributes;
 mod blobs;
 mod catalog;
+mod congested;
 mod cron;
 mod heads;
 mod idempotency;
@@ -12,6 +13,8 @@ mod log;
 mod packed;
 mod read;
 mod tokens;
+mod versions;
+mod waits;
 mod write;
 
 use std::sync::Arc;

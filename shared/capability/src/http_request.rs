@@ -14,6 +14,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use reqwest::redirect::{Attempt, Policy};
+use reqwest::{Url, header};
 use serde_json::Value;
 use sop_core::Timestamp;
 use sop_runtime::flow::Call;
@@ -23,10 +24,13 @@ use crate::http_request::ask::Ask;
 /// Redirects followed for one request.
 const REDIRECTS_MAX: usize = 5;
 
+/// How long a notice may take: whoever is told answers first and works later.
+const NOTICE_TIMEOUT: Duration = Duration::from_secs(15);
+
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Makes requests.
+/// Makes requests over HTTP.
 #[derive(Debug, Default)]
 pub struct Client {
     follows: OnceLock<reqwest::Client>,
@@ -60,6 +64,38 @@ impl Client {
             return Err(format!("`{}` answered {status}; expected {expected}", ask.host));
         }
         answer::read(response, &ask).await
+    }
+
+    /// Posts the JSON `body` with these headers; anything but 2xx is a failure, redirects among it.
+    ///
+    /// # Errors
+    /// The reason names the host, and neither query nor headers.
+    pub(crate) async fn post(
+        &self,
+        url: &str,
+        headers: Vec<(&'static str, String)>,
+        body: String,
+    ) -> Result<(), String> {
+        let url = Url::parse(url)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https"))
+            .ok_or("the address is not an HTTP address")?;
+        let host = ask::host(&url).ok_or("the address has no host")?;
+        // What is told is told to this address: a redirect would carry it elsewhere.
+        let client = self.stays.get_or_init(|| client(Policy::none()));
+        let mut request = client
+            .post(url)
+            .header(header::CONTENT_TYPE, "application/json")
+            .timeout(NOTICE_TIMEOUT)
+            .body(body);
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let sent = request.send().await.map_err(|error| broken(&host, NOTICE_TIMEOUT, &error))?;
+        match sent.status() {
+            status if status.is_success() => Ok(()),
+            status => Err(format!("`{host}` answered {status}; expected 2xx")),
+        }
     }
 }
 
@@ -104,9 +140,12 @@ fn client(redirects: Policy) -> reqwest::Client {
 
 /// What went wrong, in words that hold no secret.
 fn failed(ask: &Ask, error: &reqwest::Error) -> String {
-    let host = &ask.host;
+    broken(&ask.host, ask.timeout, error)
+}
+
+fn broken(host: &str, timeout: Duration, error: &reqwest::Error) -> String {
     if error.is_timeout() {
-        return format!("`{host}` did not answer within {} ms", ask.timeout.as_millis());
+        return format!("`{host}` did not answer within {} ms", timeout.as_millis());
     }
     if error.is_redirect() {
         return format!("`{host}` redirected more than {REDIRECTS_MAX} times");

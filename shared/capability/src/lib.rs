@@ -6,47 +6,86 @@
 mod http_request;
 mod json_validate;
 mod noop;
+pub mod notify;
+mod transform;
 
 use serde_json::Value;
 use sop_core::limits::REASON_CHARS_MAX;
 use sop_runtime::flow::{Call, Notice, Perform};
-use sop_runtime::port::Clock;
+use sop_runtime::port::{Clock, Outlets, PortError, Secrets};
 
-use crate::http_request::Client;
+pub use crate::http_request::Client;
+use crate::notify::Word;
 
-pub use crate::json_validate::schema_problem;
-
-/// The built-ins: `http.request`, `json.validate` and `noop`. (`wait` is the engine's own.)
+/// The built-ins: `http.request`, `json.validate`, `noop` and `transform`. (`wait`, `wait.event` and
+/// `sop.start` are the engine's own.)
 ///
 /// What `http.request` needs is made when it is first called.
 #[derive(Debug)]
-pub struct BuiltIns<C> {
+pub struct BuiltIns<C, S = (), O = ()> {
     clock: C,
     http: Client,
+    secrets: S,
+    outlets: O,
 }
 
 impl<C: Clock> BuiltIns<C> {
-    /// The built-ins, which go by `clock` where a call has a deadline.
+    /// The built-ins, which go by `clock` where a call has a deadline, without secrets and outlets.
     pub fn new(clock: C) -> Self {
-        Self { clock, http: Client::default() }
+        Self { clock, http: Client::default(), secrets: (), outlets: () }
     }
 }
 
-impl<C: Clock> Perform for BuiltIns<C> {
+impl<C, S, O> BuiltIns<C, S, O> {
+    /// The same with these secrets.
+    #[must_use]
+    pub fn with_secrets<T: Secrets>(self, secrets: T) -> BuiltIns<C, T, O> {
+        let Self { clock, http, outlets, .. } = self;
+        BuiltIns { clock, http, secrets, outlets }
+    }
+
+    /// The same with these ways out.
+    #[must_use]
+    pub fn with_outlets<T: Outlets>(self, outlets: T) -> BuiltIns<C, S, T> {
+        let Self { clock, http, secrets, .. } = self;
+        BuiltIns { clock, http, secrets, outlets }
+    }
+}
+
+impl<C: Clock, S: Secrets, O: Outlets> Secrets for BuiltIns<C, S, O> {
+    async fn secret(&self, name: &str) -> Result<Option<String>, PortError> {
+        self.secrets.secret(name).await
+    }
+}
+
+impl<C: Clock, S: Secrets, O: Outlets> Perform for BuiltIns<C, S, O> {
     async fn perform(&self, call: &Call) -> Result<Value, String> {
+        fits("input", call.input_schema.as_ref(), &call.input)?;
         let done = match call.capability.as_str() {
             "http.request" => self.http.perform(call, self.clock.now()).await,
             "json.validate" => json_validate::perform(call),
             "noop" => Ok(noop::perform(call)),
+            "transform" => Ok(transform::perform(call)),
             unknown => Err(format!("there is no capability `{unknown}` here")),
         };
-        done.map_err(bounded)
+        let output = done.map_err(bounded)?;
+        fits("output", call.output_schema.as_ref(), &output)?;
+        Ok(output)
     }
 
     async fn notify(&self, notice: &Notice) -> Result<(), String> {
-        let _ = notice;
-        Err("no routes yet".to_owned())
+        let Notice { id, at, subject, route, body } = notice;
+        let word = Word { id, at: *at, subject, body };
+        let with = (&self.http, &self.secrets, &self.outlets);
+        notify::send(with, route, word, self.clock.now()).await.map_err(bounded)
     }
+}
+
+/// Whether `value` fits the schema that its step declares, or why not.
+fn fits(what: &str, schema: Option<&Value>, value: &Value) -> Result<(), String> {
+    let Some(schema) = schema else { return Ok(()) };
+    sop_schema::validate(schema, value)
+        .map_err(|error| bounded(format!("the {what} does not fit its schema: {error}")))
 }
 
 /// `reason`, cut to what a journal keeps.

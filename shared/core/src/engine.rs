@@ -22,7 +22,7 @@ pub use decide::{
     Beginning, Cause, Decided, Given, Refusal, Transition, decide, open_gate, replay, start,
 };
 pub use effect::{Effect, EffectKey, Gets, gets, newly_outstanding, outstanding, result_of};
-pub use evolve::unborn;
+pub use evolve::{gated, unborn};
 pub use fact::{Answer, Fact};
 pub use head::{Head, Status};
 pub use input::{Decision, Input, Verdict};

@@ -38,6 +38,11 @@ pub const RETRIES_MAX: u32 = 100;
 /// Source: `docs/sop-language.md`; a loop that goes on longer is taken for one that never ends.
 pub const VISITS_MAX: u32 = 256;
 
+/// Conditions and templates that one transition of a sequence works out; a run that would go on further
+/// without anything being done is taken for one that never ends.
+/// Source: an entry holds the answers, and a DynamoDB item at most 400 KB.
+pub const ANSWERS_MAX: usize = 1_024;
+
 /// Runs that started each other, the first included.
 pub const DEPTH_MAX: u32 = 8;
 

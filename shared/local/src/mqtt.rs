@@ -17,6 +17,7 @@ use std::{fmt, future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::D
 use bytes::Bytes;
 use mqtt_proto::TopicName;
 use sop_core::limits::PAYLOAD_BYTES_MAX;
+use sop_runtime::port::{Outlets, PortError};
 use subtle::ConstantTimeEq;
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -34,6 +35,8 @@ mod reply;
 mod wire;
 
 use registry::Registry;
+
+const PUBLISH: &str = "publish to an MQTT topic";
 
 /// Connections at one time; one more is closed at once.
 pub const CONNECTIONS_MAX: usize = 1_024;
@@ -233,6 +236,21 @@ impl Publisher {
             Ok(topic) if !topic.is_empty() => self.0.publish(None, &topic, &payload.into()),
             Ok(_) | Err(_) => 0,
         }
+    }
+}
+
+/// Word goes to whoever is subscribed now; there is no SNS on one machine.
+impl Outlets for Publisher {
+    async fn mqtt(&self, topic: &str, payload: &str) -> Result<(), PortError> {
+        if !TopicName::try_from(topic).is_ok_and(|topic| !topic.is_empty()) {
+            return Err(PortError::permanent(PUBLISH, "not an MQTT topic name"));
+        }
+        self.publish(topic, payload.to_owned());
+        Ok(())
+    }
+
+    async fn sns(&self, topic_arn: &str, subject: &str, message: &str) -> Result<(), PortError> {
+        ().sns(topic_arn, subject, message).await
     }
 }
 

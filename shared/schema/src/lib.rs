@@ -144,12 +144,8 @@ fn is_draft(draft: &Value) -> bool {
 }
 
 fn of(error: &ValidationError<'_>) -> SchemaError {
-    let help = match error.kind() {
-        ValidationErrorKind::Referencing(_) => {
-            Some("a `$ref` stays within its schema, as in `#/$defs/name`".to_owned())
-        }
-        _ => None,
-    };
+    let leaves = matches!(error.kind(), ValidationErrorKind::Referencing(_));
+    let help = leaves.then(|| "a `$ref` stays within its schema, as in `#/$defs/name`".to_owned());
     // A schema is no secret: what is wrong may be shown.
     let message = cut(&error.to_string());
     SchemaError { pointer: error.instance_path().as_str().to_owned(), message, help }

@@ -1,13 +1,14 @@
 //! What tests share: ports in memory, ports that fail, a manual clock, and the conformance suites that
 //! every port must pass.
 //!
-//! Nothing here is linked into a binary that ships.
+//! Of all this only [`story`], and what it stands on, is linked into a binary that ships: `sop test`.
 
 pub mod conformance;
 pub mod failing;
 pub mod ids;
 pub mod memory;
 pub mod scenario;
+pub mod story;
 pub mod world;
 
 mod clock;

@@ -11,10 +11,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sop-core", &[]),
     ("sop-runtime", &["sop-core"]),
     ("sop-aws", &["sop-core", "sop-runtime"]),
-    ("sop-capability", &["sop-core", "sop-runtime"]),
-    ("sop-http", &["sop-core", "sop-runtime"]),
+    ("sop-schema", &["sop-core"]),
+    ("sop-capability", &["sop-core", "sop-schema", "sop-runtime"]),
+    ("sop-http", &["sop-core", "sop-schema", "sop-runtime"]),
     ("sop-local", &["sop-core", "sop-runtime"]),
-    ("sop-testkit", &["sop-core", "sop-runtime"]),
+    // The built-ins for its own tests only: they play stories with those that compute.
+    ("sop-testkit", &["sop-core", "sop-runtime", "sop-capability"]),
     ("sop-emulator", &[]),
     ("sop-wiring", &["sop-core", "sop-runtime", "sop-aws", "sop-http"]),
     ("sopwith-mqtt", &["sop-core", "sop-runtime", "sop-aws", "sop-wiring"]),
@@ -24,7 +26,18 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sopwith-executor", &["sop-core", "sop-runtime", "sop-aws", "sop-capability", "sop-wiring"]),
     ("sopwith-webhook", &["sop-core", "sop-runtime", "sop-aws", "sop-http", "sop-wiring"]),
     ("sopwith-api", &["sop-core", "sop-runtime", "sop-aws", "sop-http", "sop-wiring"]),
-    ("sop-cli", &["sop-core", "sop-runtime", "sop-local", "sop-http", "sop-capability"]),
+    (
+        "sop-cli",
+        &[
+            "sop-core",
+            "sop-schema",
+            "sop-runtime",
+            "sop-local",
+            "sop-http",
+            "sop-capability",
+            "sop-testkit",
+        ],
+    ),
     ("integration-tests", &["sop-core", "sop-runtime", "sop-aws", "sop-emulator"]),
 ];
 
@@ -188,6 +201,120 @@ fn every_library_file_says_what_it_is_for() {
             "{} does not begin with a module doc",
             path.display()
         );
+    }
+}
+
+/// A row of `docs/semantics.md`: the heading it is under, its number, and the tests it names.
+struct Sentence {
+    heading: String,
+    number: String,
+    tests: Vec<String>,
+    is_promise: bool,
+}
+
+fn sentences() -> Vec<Sentence> {
+    let page =
+        std::fs::read_to_string(root().join("docs/semantics.md")).expect("the page is there");
+    let (mut found, mut heading) = (Vec::new(), String::new());
+    for line in page.lines() {
+        if let Some(text) = line.strip_prefix("## ") {
+            text.clone_into(&mut heading);
+        }
+        let cells: Vec<&str> = line.split(" | ").collect();
+        let [number, _, proof] = cells.as_slice() else { continue };
+        let number = number.trim_start_matches('|').trim();
+        if !number.ends_with(|c: char| c.is_ascii_digit()) {
+            continue;
+        }
+        let tests = proof.split('`').skip(1).step_by(2).map(str::to_owned);
+        found.push(Sentence {
+            heading: heading.clone(),
+            number: number.to_owned(),
+            tests: tests.collect(),
+            is_promise: proof.contains("(no test yet)"),
+        });
+    }
+    found
+}
+
+/// Every function of the repository by name, each with its doc comment; the same name may be there twice.
+fn functions() -> BTreeMap<String, String> {
+    let mut found: BTreeMap<String, String> = BTreeMap::new();
+    for path in rust_files(&root()) {
+        let source = std::fs::read_to_string(&path).expect("a source file");
+        let mut doc = String::new();
+        for line in source.lines().map(str::trim) {
+            if let Some(text) = line.strip_prefix("///") {
+                doc.push_str(text);
+                doc.push('\n');
+            } else if let Some(at) = line.find("fn ") {
+                let name: String = line[at + 3..]
+                    .chars()
+                    .take_while(|c| c.is_alphanumeric() || *c == '_')
+                    .collect();
+                found.entry(name).or_default().push_str(&std::mem::take(&mut doc));
+            } else if !line.starts_with('#') {
+                doc.clear();
+            }
+        }
+    }
+    found
+}
+
+/// The numbers that a doc comment begins with: `D4, D11: a denial ...`.
+fn numbers(doc: &str) -> Vec<&str> {
+    let Some((before, _)) = doc.split_once(':') else { return Vec::new() };
+    let all: Vec<&str> = before.split(',').map(str::trim).collect();
+    let is_number = |text: &&str| {
+        text.len() >= 2
+            && text.starts_with(|c: char| c.is_ascii_uppercase())
+            && text[1..].bytes().all(|b| b.is_ascii_digit())
+    };
+    if all.iter().all(is_number) { all } else { Vec::new() }
+}
+
+/// What the engine promises: of these, each sentence is carried by a test.
+const PROVED: &[&str] = &[
+    "Runs",
+    "Flow",
+    "Graphs",
+    "Gates",
+    "Decisions and reports",
+    "Failure",
+    "Runs that runs start",
+    "Operators",
+    "Admission",
+    "Time",
+];
+
+#[test]
+fn every_sentence_is_proved_by_a_test_that_carries_it() {
+    let (sentences, functions) = (sentences(), functions());
+    let mut seen = BTreeSet::new();
+    for Sentence { heading, number, tests, is_promise } in &sentences {
+        assert!(seen.insert(number.as_str()), "{number} stands twice");
+        for test in tests.iter().filter(|name| name.len() > 4) {
+            assert!(functions.contains_key(test), "{number} names `{test}`, which is no function");
+        }
+        if !PROVED.contains(&heading.as_str()) {
+            continue;
+        }
+        assert!(!is_promise, "{number} has no test");
+        // A test that carries numbers carries those of the sentences that name it.
+        for test in tests {
+            let carried = functions.get(test).map(|doc| numbers(doc)).unwrap_or_default();
+            assert!(
+                carried.is_empty() || carried.contains(&number.as_str()),
+                "`{test}` proves {number} and does not carry it"
+            );
+        }
+    }
+    for (test, doc) in &functions {
+        for number in numbers(doc) {
+            let row = sentences.iter().find(|row| row.number == number);
+            let is_named = row.is_some_and(|row| row.tests.contains(test));
+            assert!(is_named, "`{test}` carries {number}, whose row does not name it");
+        }
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) async fn once(host: &Local, folder: &Path, before: &Loaded) -> Result
     let fingerprint = fingerprint(folder)?;
     let mut good = BTreeMap::new();
     let read = Workspace::read(folder)?;
-    for shared in &read.shared {
+    if let Some(shared) = &read.shared {
         for diagnostic in &shared.diagnostics {
             eprintln!("{}", definition::diagnostic::render(diagnostic, &shared.toml));
         }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::operation::batch_get_item::{BatchGetItemInput, BatchGetItemOutput};
+use aws_sdk_dynamodb::operation::delete_item::{DeleteItemInput, DeleteItemOutput};
 use aws_sdk_dynamodb::operation::get_item::{GetItemInput, GetItemOutput};
 use aws_sdk_dynamodb::operation::put_item::{PutItemError, PutItemInput, PutItemOutput};
 use aws_sdk_dynamodb::operation::query::{QueryInput, QueryOutput};
@@ -22,7 +23,7 @@ use super::Units;
 use super::size::item_bytes;
 
 /// Bytes of a write unit.
-const WRITE_UNIT_BYTES: usize = 1024;
+pub const WRITE_UNIT_BYTES: usize = 1024;
 
 /// Bytes of a read unit.
 const READ_UNIT_BYTES: usize = 4096;
@@ -49,6 +50,11 @@ pub(super) fn prepare(input: &mut Input) -> Sent {
     if let Some(update) = input.downcast_mut::<UpdateItemInput>() {
         update.return_consumed_capacity = report;
         // What an update leaves is not in the request; those of this store stay below 1 KB.
+        return Sent { write: 1.0, consistent: false };
+    }
+    if let Some(delete) = input.downcast_mut::<DeleteItemInput>() {
+        delete.return_consumed_capacity = report;
+        // What is deleted is paid for by its size; waits, and what is not there, are below 1 KB.
         return Sent { write: 1.0, consistent: false };
     }
     if let Some(transaction) = input.downcast_mut::<TransactWriteItemsInput>() {
@@ -78,6 +84,9 @@ pub(super) fn answered(output: &Output, sent: Sent) -> Units {
     }
     if let Some(update) = output.downcast_ref::<UpdateItemOutput>() {
         return reported(update.consumed_capacity().into_iter(), sent);
+    }
+    if let Some(delete) = output.downcast_ref::<DeleteItemOutput>() {
+        return reported(delete.consumed_capacity().into_iter(), sent);
     }
     if let Some(transaction) = output.downcast_ref::<TransactWriteItemsOutput>() {
         return reported(transaction.consumed_capacity().iter(), sent);

@@ -1,74 +1,49 @@
-//! Admission counters: `ADM#<tenant>#<sop> / ADM`, written in the same transaction as the entry.
-//!
-//! DynamoDB cannot clamp or take a maximum in an update, so an update first assumes that nothing has to
-//! be clamped, under conditions that say so. What the refused update returns tells what to assume next.
+//! Admission counters: `ADM#<tenant>#<sop> / ADM` for an SOP, `TOTAL#<tenant> / ADM` for a workspace,
+//! written in the same transaction as the entry.
+
+mod assumed;
 
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{
-    CancellationReason, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
-};
+use aws_sdk_dynamodb::types::{CancellationReason, TransactWriteItem};
 use sop_core::Timestamp;
 use sop_core::engine::{Counters, SlotChange};
-use sop_core::id::{SopName, Tenant};
+use sop_core::id::RunId;
 use sop_core::journal::Sealed;
 use sop_runtime::port::{Append, PortError};
 
+use self::assumed::Assumed;
 use super::DynamoStore;
-use super::attributes::{Item, get_number, get_text, key, number, text};
-use super::read::{Range, Within};
+use super::attributes::{Item, get_number, get_text};
 use crate::error::failed;
-use crate::keys::{self, ACTIVE, AT, G2, INDEX_ATTENTION, S2, WAITING};
+use crate::keys::{ACTIVE, AT, LATEST, OPEN, PENDING, WAITING};
 
 /// The sort key of a counter.
 pub(super) const SORT: &str = "ADM";
 
 const APPEND: &str = "append to a run's journal and change its SOP's counter";
-const CONGESTED: &str = "list SOPs with waiting runs";
 
-/// Tries of one transaction. Writers of one SOP meet at its counter; 32 of them are through in ten
-/// rounds of back-off or fewer.
+/// Tries of one transaction. Writers of one SOP, and of one workspace with a limit, meet at its counter;
+/// 32 of them are through in ten rounds of back-off or fewer.
 const TRIES_MAX: usize = 16;
-
-/// Counters that one listing looks at; the rest wait for the next one.
-const COUNTERS_MAX: usize = 100;
-
-/// What an update takes for granted; its condition says it again.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Assumed {
-    /// `active` is zero already, and stays so.
-    active_is_zero: bool,
-    /// `waiting` is zero already, and stays so.
-    waiting_is_zero: bool,
-    /// A later completion is there already, and stays.
-    completed_later: bool,
-}
 
 /// What came of one try.
 enum Tried {
     Done(Append),
-    /// Another transaction held the counter.
+    /// Another transaction held a counter.
     Again,
-    /// The counter is not what was assumed.
+    /// A counter is not what was assumed.
     Assume(Assumed),
 }
 
 pub(super) fn counters(item: &Item) -> Counters {
+    let count = |name| get_number(item, name).unwrap_or(0);
     Counters {
-        active: get_number(item, ACTIVE).unwrap_or(0),
-        waiting: get_number(item, WAITING).unwrap_or(0),
+        active: count(ACTIVE),
+        waiting: count(WAITING),
+        open: count(OPEN),
+        pending: count(PENDING),
         completed_at: get_number(item, AT).map(Timestamp::from_millis),
-    }
-}
-
-impl Assumed {
-    /// What has to be assumed of `now` so that `slot` can be applied.
-    fn of(now: &Counters, slot: &SlotChange) -> Self {
-        Self {
-            active_is_zero: slot.active < 0 && now.active == 0,
-            waiting_is_zero: slot.waiting < 0 && now.waiting == 0,
-            completed_later: slot.completed_at.is_some_and(|at| Some(at) <= now.completed_at),
-        }
+        latest: get_text(item, LATEST).and_then(|run| RunId::parse(run).ok()),
     }
 }
 
@@ -98,15 +73,17 @@ impl DynamoStore {
         slot: &SlotChange,
         assumed: Assumed,
     ) -> Result<Tried, PortError> {
+        let put = TransactWriteItem::builder().put(self.put_of(entry)?).build();
+        let counter = assumed.counter_update(&self.table, slot)?;
+        let total = assumed.total_update(&self.table, slot)?;
+        let updates = [Some(counter), total].into_iter().flatten();
+        let updates = updates.map(|update| TransactWriteItem::builder().update(update).build());
         // The SDK gives each call a token of its own, so its retries count once. A token of ours would
         // make a repeated call look like a first one: `Appended` where `Duplicate` is the truth.
         let result = self
             .client
             .transact_write_items()
-            .transact_items(TransactWriteItem::builder().put(self.put_of(entry)?).build())
-            .transact_items(
-                TransactWriteItem::builder().update(self.update_of(slot, assumed)?).build(),
-            )
+            .set_transact_items(Some([put].into_iter().chain(updates).collect()))
             .send()
             .await;
         let error = match result {
@@ -116,10 +93,12 @@ impl DynamoStore {
         match error.as_service_error() {
             Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
                 match cancelled.cancellation_reasons() {
-                    [place, _] if refused(place) => {
+                    [place, ..] if refused(place) => {
                         Ok(Tried::Done(self.taken(entry, place.item()).await?))
                     }
-                    [_, counter] if refused(counter) => Ok(judge(slot, assumed, counter)),
+                    [_, counters @ ..] if counters.iter().any(refused) => {
+                        Ok(judge(slot, assumed, counters))
+                    }
                     reasons if reasons.iter().any(is_conflict) => Ok(Tried::Again),
                     reasons => Err(cancelled_for(reasons)),
                 }
@@ -128,134 +107,28 @@ impl DynamoStore {
             _ => Err(failed(APPEND, error)),
         }
     }
-
-    /// The update that applies `slot` as far as `assumed` leaves something to do.
-    fn update_of(&self, slot: &SlotChange, assumed: Assumed) -> Result<Update, PortError> {
-        let pk = keys::admission(&slot.tenant, &slot.sop);
-        let mut update = Update::builder().table_name(&*self.table).set_key(Some(key(pk, SORT)));
-        let (mut sets, mut holds) = (Vec::new(), Vec::new());
-        for (name, delta, is_zero) in [
-            (ACTIVE, slot.active, assumed.active_is_zero),
-            (WAITING, slot.waiting, assumed.waiting_is_zero),
-        ] {
-            if is_zero {
-                holds.push(format!("(attribute_not_exists({name}) OR {name} = :zero)"));
-            } else if delta != 0 {
-                sets.push(format!("{name} = if_not_exists({name}, :zero) + :{name}"));
-                update = update.expression_attribute_values(format!(":{name}"), number(delta));
-            }
-            if delta < 0 && !is_zero {
-                holds.push(format!("{name} >= :need{name}"));
-                let need = number(delta.unsigned_abs());
-                update = update.expression_attribute_values(format!(":need{name}"), need);
-            }
-        }
-        if let Some(max) = slot.active_max {
-            // A counter that is not there yet says zero, which is below any limit but zero.
-            holds.push(match max {
-                0 => format!("{ACTIVE} < :max"),
-                1.. => format!("(attribute_not_exists({ACTIVE}) OR {ACTIVE} < :max)"),
-            });
-            update = update.expression_attribute_values(":max", number(max));
-        }
-        if slot.waiting > 0 {
-            sets.push(format!("{G2} = :g, {S2} = :s"));
-            update = update
-                .expression_attribute_values(":g", text(keys::congested_of(&slot.tenant)))
-                .expression_attribute_values(":s", text(slot.sop.as_str()));
-        }
-        if let Some(at) = slot.completed_at.filter(|_| !assumed.completed_later) {
-            sets.push("#t = :at".to_owned());
-            holds.push("(attribute_not_exists(#t) OR #t < :at)".to_owned());
-            update = update
-                .expression_attribute_names("#t", AT)
-                .expression_attribute_values(":at", number(at.as_millis()));
-        }
-        // Nothing left to set: the item is made sure of, so that there is one thing to write.
-        if sets.is_empty() {
-            sets.push(format!("{ACTIVE} = if_not_exists({ACTIVE}, :zero)"));
-        }
-        let all = format!("{} {}", sets.join(" "), holds.join(" "));
-        if all.contains(":zero") {
-            update = update.expression_attribute_values(":zero", number(0));
-        }
-        if !holds.is_empty() {
-            update = update.condition_expression(holds.join(" AND "));
-        }
-        update
-            .update_expression(format!("SET {}", sets.join(", ")))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .build()
-            .map_err(|error| PortError::permanent(APPEND, error))
-    }
-
-    /// SOPs with waiting runs; takes counters without any out of the index.
-    pub(super) async fn congested_sops(
-        &self,
-        tenant: &Tenant,
-        limit: usize,
-    ) -> Result<Vec<SopName>, PortError> {
-        let range = Range {
-            index: Some(INDEX_ATTENTION),
-            pk: G2,
-            sk: S2,
-            partition: keys::congested_of(tenant),
-            within: Within::All,
-            descending: false,
-            consistent: false,
-            limit: COUNTERS_MAX.max(limit),
-        };
-        let marked = self.query(CONGESTED, range).await?;
-        let keys = marked
-            .iter()
-            .filter_map(|item| get_text(item, keys::PK))
-            .map(|pk| key(pk, SORT))
-            .collect();
-        let mut sops = Vec::new();
-        for item in self.batch(CONGESTED, keys).await? {
-            let Some(sop) = get_text(&item, S2).and_then(|name| SopName::parse(name).ok()) else {
-                continue;
-            };
-            if counters(&item).waiting > 0 {
-                sops.push(sop);
-            } else {
-                self.unmark(tenant, &sop).await?;
-            }
-        }
-        sops.sort();
-        sops.truncate(limit);
-        Ok(sops)
-    }
-
-    /// Takes a counter out of the index unless a run waits by now.
-    async fn unmark(&self, tenant: &Tenant, sop: &SopName) -> Result<(), PortError> {
-        let result = self
-            .client
-            .update_item()
-            .table_name(&*self.table)
-            .set_key(Some(key(keys::admission(tenant, sop), SORT)))
-            .update_expression(format!("REMOVE {G2}, {S2}"))
-            .condition_expression(format!("{WAITING} = :zero"))
-            .expression_attribute_values(":zero", number(0))
-            .send()
-            .await;
-        match result {
-            Ok(_) => Ok(()),
-            Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
-                _ => Err(failed(CONGESTED, error)),
-            },
-        }
-    }
 }
 
-/// What a refused update of the counter means.
-fn judge(slot: &SlotChange, assumed: Assumed, reason: &CancellationReason) -> Tried {
-    let now = reason.item().map(counters).unwrap_or_default();
-    if slot.active_max.is_some_and(|max| now.active >= max) {
-        return Tried::Done(Append::Full);
+/// What refused updates of the SOP's counter and of the workspace's mean.
+fn judge(slot: &SlotChange, assumed: Assumed, reasons: &[CancellationReason]) -> Tried {
+    // What is said of an update that was not refused is left as it was assumed.
+    let now = |i: usize| {
+        let reason = reasons.get(i).filter(|reason| refused(reason))?;
+        Some(reason.item().map(counters).unwrap_or_default())
+    };
+    let mut next = assumed;
+    if let Some(now) = now(0) {
+        if assumed::is_full(slot, &now) {
+            return Tried::Done(Append::Full);
+        }
+        next = next.of_counter(slot, &now);
     }
-    let next = Assumed::of(&now, slot);
+    if let Some(now) = now(1) {
+        if assumed::is_total_full(slot, now.active) {
+            return Tried::Done(Append::Full);
+        }
+        next = next.of_total(slot, now.active);
+    }
     if next == assumed { Tried::Again } else { Tried::Assume(next) }
 }
 

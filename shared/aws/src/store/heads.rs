@@ -1,9 +1,12 @@
-//! Projections of runs: `RUN#<id> / HEAD`, in the index of all runs and in that of what needs attention.
+//! Projections of runs: `RUN#<id> / HEAD`, in the index of all runs and in up to three more.
+//!
+//! One put changes the head and its place in every index, under one condition: an older head cannot
+//! move a run anywhere, and nothing is left to clean up.
 
 use std::collections::HashMap;
 
 use sop_core::Timestamp;
-use sop_core::engine::{Attention, Head};
+use sop_core::engine::Head;
 use sop_core::id::{RunId, SopName, Tenant};
 use sop_runtime::port::{HeadPage, Heads, PortError};
 
@@ -11,7 +14,9 @@ use super::DynamoStore;
 use super::attributes::{Item, get_text, key, number, text};
 use super::read::{Range, Within};
 use crate::error::unreadable;
-use crate::keys::{self, G1, G2, INDEX_ATTENTION, INDEX_RUNS, S1, S2};
+use crate::keys::{
+    self, G1, G2, G3, G4, INDEX_DUE, INDEX_INBOX, INDEX_QUEUE, INDEX_RUNS, S1, S2, S3, S4,
+};
 
 const READ: &str = "read a run's head";
 const LIST: &str = "list runs";
@@ -62,9 +67,18 @@ impl Heads for DynamoStore {
         limit: usize,
     ) -> Result<HeadPage, PortError> {
         let bottom = after.filter(|after| !after.is_empty()).unwrap_or(ENDS.0);
-        let partition = keys::inbox_of(tenant);
-        let mut page = self.page(attention(partition, bottom, ENDS.1, limit), after).await?;
-        page.heads.retain(|head| matches!(head.attention, Attention::Inbox { .. }));
+        let range = Range {
+            index: Some(INDEX_INBOX),
+            pk: G3,
+            sk: S3,
+            partition: keys::inbox_of(tenant),
+            within: Within::Between(bottom.to_owned(), ENDS.1.to_owned()),
+            descending: false,
+            consistent: false,
+            limit,
+        };
+        let mut page = self.page(range, after).await?;
+        page.heads.retain(|head| head.inbox.is_some());
         Ok(page)
     }
 
@@ -74,8 +88,17 @@ impl Heads for DynamoStore {
         sop: &SopName,
         limit: usize,
     ) -> Result<Vec<RunId>, PortError> {
-        let partition = keys::queue_of(tenant, sop);
-        self.places(attention(partition, ENDS.0, ENDS.1, limit)).await
+        let range = Range {
+            index: Some(INDEX_QUEUE),
+            pk: G4,
+            sk: S4,
+            partition: keys::queue_of(tenant, sop),
+            within: Within::All,
+            descending: false,
+            consistent: false,
+            limit,
+        };
+        self.places(range).await
     }
 
     async fn due(
@@ -84,8 +107,17 @@ impl Heads for DynamoStore {
         now: Timestamp,
         limit: usize,
     ) -> Result<Vec<RunId>, PortError> {
-        let end = keys::place_end(now);
-        self.places(attention(keys::due_of(tenant), ENDS.0, &end, limit)).await
+        let range = Range {
+            index: Some(INDEX_DUE),
+            pk: G2,
+            sk: S2,
+            partition: keys::due_of(tenant),
+            within: Within::Between(ENDS.0.to_owned(), keys::place_end(now)),
+            descending: false,
+            consistent: false,
+            limit,
+        };
+        self.places(range).await
     }
 }
 
@@ -118,19 +150,6 @@ impl DynamoStore {
     }
 }
 
-fn attention<'a>(partition: String, low: &str, high: &str, limit: usize) -> Range<'a> {
-    Range {
-        index: Some(INDEX_ATTENTION),
-        pk: G2,
-        sk: S2,
-        partition,
-        within: Within::Between(low.to_owned(), high.to_owned()),
-        descending: false,
-        consistent: false,
-        limit,
-    }
-}
-
 fn item(head: &Head) -> Result<Item, PortError> {
     let json = serde_json::to_string(head).map_err(|error| PortError::permanent(READ, error))?;
     let mut item = key(keys::run(&head.run), keys::HEAD);
@@ -140,19 +159,15 @@ fn item(head: &Head) -> Result<Item, PortError> {
     set(G1, text(keys::runs_of(&head.tenant)));
     set(S1, text(head.run.as_str()));
     let run = head.run.as_str();
-    let place = match &head.attention {
-        Attention::Nothing => None,
-        Attention::Due { at } => Some((keys::due_of(&head.tenant), keys::place(*at, run))),
-        Attention::Inbox { since } => {
-            Some((keys::inbox_of(&head.tenant), keys::place(*since, run)))
+    for (pk, sk, partition, at) in [
+        (G2, S2, keys::due_of(&head.tenant), head.due),
+        (G3, S3, keys::inbox_of(&head.tenant), head.inbox),
+        (G4, S4, keys::queue_of(&head.tenant, &head.sop), head.queue),
+    ] {
+        if let Some(at) = at {
+            set(pk, text(partition));
+            set(sk, text(keys::place(at, run)));
         }
-        Attention::Queue { since } => {
-            Some((keys::queue_of(&head.tenant, &head.sop), keys::place(*since, run)))
-        }
-    };
-    if let Some((partition, sort)) = place {
-        set(G2, text(partition));
-        set(S2, text(sort));
     }
     Ok(item)
 }

@@ -1,6 +1,10 @@
 //! Journals: `RUN#<id> / J#<seq>`.
+//!
+//! A body is kept as it is, to the byte, while that is one write unit, and deflated where that saves one.
 
 use aws_sdk_dynamodb::types::{Put as TransactPut, ReturnValuesOnConditionCheckFailure};
+use miniz_oxide::deflate::compress_to_vec;
+use miniz_oxide::inflate::decompress_to_vec_with_limit;
 use sop_core::engine::{Counters, SlotChange};
 use sop_core::id::{Digest, InputId, RunId, SopName, Tenant};
 use sop_core::journal::Sealed;
@@ -11,7 +15,7 @@ use super::admission;
 use super::attributes::{Item, bytes, get_bytes, get_text, key, text};
 use super::read::{Within, in_table};
 use super::write::Put;
-use crate::count::item_bytes;
+use crate::count::{WRITE_UNIT_BYTES, item_bytes};
 use crate::error::unreadable;
 use crate::keys;
 
@@ -20,6 +24,12 @@ const APPEND: &str = "append to a run's journal";
 
 /// What makes a put an append.
 pub(super) const PLACE_IS_FREE: &str = "attribute_not_exists(PK)";
+
+/// Of 0 to 10: entries are written often and read little.
+const LEVEL: u8 = 6;
+
+/// Bytes of a body when it is unpacked again: a bound on memory.
+const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// The last seq there can be.
 const SEQ_MAX: u64 = 9_999_999_999;
@@ -65,6 +75,12 @@ impl Journal for DynamoStore {
         let pk = keys::admission(tenant, sop);
         let item = self.get("read an SOP's counter", pk, admission::SORT, true).await?;
         Ok(item.map(|item| admission::counters(&item)).unwrap_or_default())
+    }
+
+    async fn total(&self, tenant: &Tenant) -> Result<u32, PortError> {
+        let pk = keys::total(tenant);
+        let item = self.get("read the workspace's counter", pk, admission::SORT, true).await?;
+        Ok(item.map(|item| admission::counters(&item).active).unwrap_or_default())
     }
 
     async fn congested(&self, tenant: &Tenant, limit: usize) -> Result<Vec<SopName>, PortError> {
@@ -122,7 +138,24 @@ fn item(entry: &Sealed) -> Item {
     item.insert(keys::BODY.to_owned(), text(&entry.body));
     item.insert(keys::HASH.to_owned(), bytes(entry.hash.as_bytes().as_slice()));
     item.insert(keys::INPUT.to_owned(), text(entry.input.as_str()));
+    let plain = item_bytes(&item);
+    if plain > WRITE_UNIT_BYTES {
+        let packed = compress_to_vec(entry.body.as_bytes(), LEVEL);
+        let bytes_packed = plain - entry.body.len() + packed.len();
+        if bytes_packed.div_ceil(WRITE_UNIT_BYTES) < plain.div_ceil(WRITE_UNIT_BYTES) {
+            item.insert(keys::BODY.to_owned(), bytes(packed));
+        }
+    }
     item
+}
+
+/// The body, packed or not.
+fn body(item: &Item) -> Option<String> {
+    if let Some(body) = get_text(item, keys::BODY) {
+        return Some(body.to_owned());
+    }
+    let packed = get_bytes(item, keys::BODY)?;
+    String::from_utf8(decompress_to_vec_with_limit(packed, BODY_BYTES_MAX).ok()?).ok()
 }
 
 fn sealed(run: &RunId, item: &Item) -> Result<Sealed, PortError> {
@@ -137,6 +170,6 @@ fn sealed(run: &RunId, item: &Item) -> Result<Sealed, PortError> {
         .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok())
         .map(Digest::from_bytes)
         .ok_or_else(|| missing(keys::HASH))?;
-    let body = get_text(item, keys::BODY).ok_or_else(|| missing(keys::BODY))?;
-    Ok(Sealed { run: run.clone(), seq, input, hash, body: body.to_owned() })
+    let body = body(item).ok_or_else(|| missing(keys::BODY))?;
+    Ok(Sealed { run: run.clone(), seq, input, hash, body })
 }

@@ -6,15 +6,15 @@ mod table;
 use sop_aws::count::Meter;
 use sop_aws::{DynamoStore, SqsQueue};
 use sop_core::Timestamp;
-use sop_core::engine::{Attention, Head, SlotChange};
+use sop_core::engine::{Head, SlotChange};
 use sop_core::event::Source;
 use sop_core::id::{Digest, RunId, SopName, Tenant};
 use sop_runtime::port::{
     Blobs, Catalog, Consumer, CronCursor, EventLog, Heads, Idempotency, Journal, LogLine, LogQuery,
-    Message, Pairing, Queue, QueueName, Token, Tokens,
+    Message, Pairing, Queue, QueueName, Token, Tokens, Version, Versions, Waiting, Waits,
 };
 use sop_testkit::ids::{
-    EPOCH, fresh, fresh_event, fresh_head, fresh_run, fresh_tenant, sealed, sop,
+    EPOCH, fresh, fresh_event, fresh_head, fresh_run, fresh_tenant, no_change, sealed, sop,
 };
 
 use self::table::Bill;
@@ -30,9 +30,13 @@ async fn operations_cost_what_the_table_says() {
     journal(&store, &mut bill).await;
     congested(&store, &mut bill).await;
     blobs(&store, &mut bill).await;
+    limits(&store, &mut bill).await;
     heads(&store, &mut bill).await;
+    places(&store, &mut bill).await;
     lists(&store, &mut bill).await;
+    waits(&store, &mut bill).await;
     catalog(&store, &mut bill).await;
+    versions(&store, &mut bill).await;
     log(&store, &mut bill).await;
     idempotency(&store, &mut bill).await;
     tokens(&store, &mut bill).await;
@@ -40,17 +44,6 @@ async fn operations_cost_what_the_table_says() {
     queues(&queue, &mut bill).await;
     Box::pin(flows::flows(store, queue, &mut bill)).await;
     table::assert_documented(&bill);
-}
-
-fn change(tenant: &Tenant, sop: &SopName) -> SlotChange {
-    SlotChange {
-        tenant: tenant.clone(),
-        sop: sop.clone(),
-        active: 0,
-        waiting: 0,
-        active_max: None,
-        completed_at: None,
-    }
 }
 
 fn new_run(tenant: &Tenant, sop: &SopName) -> RunId {
@@ -69,27 +62,55 @@ async fn journal(store: &DynamoStore, bill: &mut Bill) {
     bill.of("entry", store.entry(&run, 1)).await;
     bill.of("entries, of 3", store.entries(&run, 0, 100)).await;
 
-    let start = SlotChange { active: 1, active_max: Some(1), ..change(&tenant, &sop) };
+    let start = SlotChange { active: 1, active_max: Some(1), ..no_change(&tenant, &sop) };
     let first = sealed(&new_run(&tenant, &sop), 0, "event");
     bill.of("append with slot", store.append(&first, Some(&start))).await;
     bill.of("append with slot, place taken", store.append(&first, Some(&start))).await;
     let second = sealed(&new_run(&tenant, &sop), 0, "event");
     bill.of("append with slot, full", store.append(&second, Some(&start))).await;
-    let wait = SlotChange { waiting: 1, ..change(&tenant, &sop) };
+    let wait = SlotChange { waiting: 1, ..no_change(&tenant, &sop) };
     bill.of("append with slot, first to wait", store.append(&second, Some(&wait))).await;
     let third = sealed(&new_run(&tenant, &sop), 0, "event");
     bill.of("append with slot, next to wait", store.append(&third, Some(&wait))).await;
-    let finish = SlotChange { active: -1, completed_at: Some(EPOCH), ..change(&tenant, &sop) };
+    let finish = SlotChange { active: -1, completed_at: Some(EPOCH), ..no_change(&tenant, &sop) };
     let last = sealed(&first.run, 1, "outcome");
     bill.of("append with slot, given back", store.append(&last, Some(&finish))).await;
     bill.of("counters", store.counters(&tenant, &sop)).await;
+}
+
+/// Counts that only some SOPs have, and the workspace's.
+async fn limits(store: &DynamoStore, bill: &mut Bill) {
+    let (tenant, sop) = (fresh_tenant(), sop("deploy-pipeline"));
+    let first = new_run(&tenant, &sop);
+    let begin = SlotChange {
+        active: 1,
+        open: 1,
+        active_max: Some(1),
+        open_max: Some(1),
+        pending_max: Some(1),
+        latest: Some(first.clone()),
+        ..no_change(&tenant, &sop)
+    };
+    bill.of("append with slot", store.append(&sealed(&first, 0, "event"), Some(&begin))).await;
+    let total_max = Some(1);
+    let taking = SlotChange { active: 1, total_max, ..no_change(&tenant, &sop) };
+    let giving = SlotChange { active: -1, ..taking.clone() };
+    let run = new_run(&tenant, &sop);
+    let entry = sealed(&run, 0, "event");
+    bill.of("append with slot and total", store.append(&entry, Some(&taking))).await;
+    bill.of("append with slot and total, place taken", store.append(&entry, Some(&taking))).await;
+    let other = sealed(&new_run(&tenant, &sop), 0, "event");
+    bill.of("append with slot and total, full", store.append(&other, Some(&taking))).await;
+    let end = sealed(&run, 1, "outcome");
+    bill.of("append with slot and total, given back", store.append(&end, Some(&giving))).await;
+    bill.of("total", store.total(&tenant)).await;
 }
 
 async fn congested(store: &DynamoStore, bill: &mut Bill) {
     let (tenant, sop) = (fresh_tenant(), sop("pump"));
     bill.of("congested, none", store.congested(&tenant, 10)).await;
     for (waiting, what) in [(1, "congested, of 1"), (-1, "congested, of 1 that is no longer")] {
-        let slot = SlotChange { waiting, ..change(&tenant, &sop) };
+        let slot = SlotChange { waiting, ..no_change(&tenant, &sop) };
         let entry = sealed(&new_run(&tenant, &sop), 0, "event");
         store.append(&entry, Some(&slot)).await.unwrap();
         bill.of(what, store.congested(&tenant, 10)).await;
@@ -115,29 +136,76 @@ async fn blobs(store: &DynamoStore, bill: &mut Bill) {
 
 async fn heads(store: &DynamoStore, bill: &mut Bill) {
     let tenant = fresh_tenant();
-    let due = Attention::Due { at: EPOCH };
-    let new = fresh_head(&tenant, &sop("deploy-pipeline"), EPOCH, due);
+    let new = fresh_head(&tenant, &sop("deploy-pipeline"), EPOCH);
+    let new = Head { due: Some(EPOCH), ..new };
     bill.of("project, new", store.project(&new)).await;
-    let later = Attention::Due { at: EPOCH.plus_millis(60_000) };
-    let moved = Head { seq: 1, step: 2, attention: later, ..new.clone() };
+    let later = Some(EPOCH.plus_millis(60_000));
+    let moved = Head { seq: 1, step: 2, due: later, ..new.clone() };
     bill.of("project, another deadline", store.project(&moved)).await;
     let same = Head { seq: 2, step: 3, ..moved.clone() };
     bill.of("project, the same place", store.project(&same)).await;
     bill.of("project, an older one", store.project(&moved)).await;
-    let over = Head { seq: 3, attention: Attention::Nothing, ..moved };
+    let over = Head { seq: 3, due: None, ..moved };
     bill.of("project, finished", store.project(&over)).await;
     bill.of("head", store.head(&new.run)).await;
 }
 
+/// A head that is in several places, and moves between them.
+async fn places(store: &DynamoStore, bill: &mut Bill) {
+    let now = Some(EPOCH);
+    let tenant = fresh_tenant();
+    let new = fresh_head(&tenant, &sop("deploy-pipeline"), EPOCH);
+    let places = [
+        ("project, new and in three places", [now, now, now]),
+        ("project, out of two of three places", [now, None, None]),
+        ("project, from one place to another", [None, now, None]),
+        ("project, into a second place", [now, now, None]),
+    ];
+    for (seq, (what, [due, inbox, queue])) in (0..).zip(places) {
+        bill.of(what, store.project(&Head { seq, due, inbox, queue, ..new.clone() })).await;
+    }
+}
+
+async fn waits(store: &DynamoStore, bill: &mut Bill) {
+    let key = Digest::of(fresh("wait").as_bytes());
+    let run = new_run(&fresh_tenant(), &sop("order"));
+    let waiting = Waiting { run, step: 2 };
+    let until = EPOCH.plus_millis(60_000);
+    bill.of("waiting, none", store.waiting(&key, 10)).await;
+    bill.of("subscribe", store.subscribe(&key, &waiting, until)).await;
+    bill.of("subscribe, noted already", store.subscribe(&key, &waiting, until)).await;
+    bill.of("waiting, of 1", store.waiting(&key, 10)).await;
+    bill.of("unsubscribe", store.unsubscribe(&key, &waiting)).await;
+    bill.of("unsubscribe, not noted", store.unsubscribe(&key, &waiting)).await;
+}
+
+async fn versions(store: &DynamoStore, bill: &mut Bill) {
+    let tenant = fresh_tenant();
+    for name in ["deploy-pipeline", "runbook"] {
+        for version in ["1.0.0", "1.1.0", "2.0.0"] {
+            let version = Version {
+                sop: sop(name),
+                digest: Digest::of(fresh("definition").as_bytes()),
+                version: version.into(),
+                pushed_at: EPOCH,
+                pushed_by: "person:ann@example.com".into(),
+                published_at: Some(EPOCH),
+                published_by: Some("person:ben@example.com".into()),
+            };
+            bill.of("put_version", store.put_version(&tenant, &version)).await;
+            bill.of("put_version, there already", store.put_version(&tenant, &version)).await;
+        }
+    }
+    bill.of("versions, of an SOP with 3", store.versions(&tenant, Some(&sop("runbook")), 20)).await;
+    bill.of("versions, 6 of all SOPs", store.versions(&tenant, None, 20)).await;
+}
+
 async fn lists(store: &DynamoStore, bill: &mut Bill) {
     let (tenant, sop) = (fresh_tenant(), sop("runbook"));
-    let attentions = [
-        Attention::Due { at: EPOCH },
-        Attention::Inbox { since: EPOCH },
-        Attention::Queue { since: EPOCH },
-    ];
-    for attention in attentions {
-        store.project(&fresh_head(&tenant, &sop, EPOCH, attention)).await.unwrap();
+    let now = Some(EPOCH);
+    for (due, inbox, queue) in [(now, None, None), (None, now, None), (None, None, now)] {
+        let head = fresh_head(&tenant, &sop, EPOCH);
+        store.project(&Head { due, inbox, queue, ..head }).await.unwrap();
     }
     bill.of("runs, of 3", store.runs(&tenant, None, 20)).await;
     bill.of("inbox, of 1", store.inbox(&tenant, None, 20)).await;

@@ -1,20 +1,20 @@
 //! How big the entries of a run are as items: one write unit is 1024 bytes.
 
+use sop_aws::count::WRITE_UNIT_BYTES;
 use sop_aws::entry_bytes;
 use sop_core::definition::Definition;
-use sop_core::engine::{Cause, Identity, Input, Stored, Verdict, decide, start};
+use sop_core::engine::{
+    Beginning, Cause, Decided, Given, Identity, Input, Stored, Values, Verdict, decide, start,
+};
 use sop_core::event::Source;
 use sop_core::id::InputId;
-use sop_core::journal::Sealed;
+use sop_core::journal::{Entry, Sealed};
 use sop_testkit::ids::{EPOCH, fresh_event, fresh_run, fresh_tenant};
 
 const STEPS: u32 = 5;
 
-/// Bytes that one write unit covers.
-const UNIT: usize = 1024;
-
-fn definition() -> Definition {
-    let steps: Vec<_> = (1..=STEPS)
+fn definition(steps: u32) -> Definition {
+    let steps: Vec<_> = (1..=steps)
         .map(|number| {
             serde_json::json!({
                 "number": number, "title": format!("Step {number}"), "body": "", "kind": "capability",
@@ -30,9 +30,16 @@ fn definition() -> Definition {
     .unwrap()
 }
 
-/// The entries of a run of five built-in steps that an alert of about 200 bytes started.
-fn entries() -> Vec<Sealed> {
-    let sop = definition();
+fn moved(decided: Decided) -> Entry {
+    match decided {
+        Decided::Moves(transition) => transition.entry,
+        Decided::Refused(_) | Decided::Needs(_) => panic!("the run moves: {decided:?}"),
+    }
+}
+
+/// The entries of a run of so many built-in steps that an alert of about 200 bytes started.
+fn entries(steps: u32) -> Vec<Sealed> {
+    let sop = definition(steps);
     let (tenant, event) = (fresh_tenant(), fresh_event(EPOCH));
     let identity = Identity {
         id: fresh_run(&tenant, &sop.name, EPOCH),
@@ -43,8 +50,11 @@ fn entries() -> Vec<Sealed> {
         event: event.clone(),
         source: Source::Webhook,
         subject: "/sop/deploy".into(),
+        actor: None,
         started_at: EPOCH,
         trace: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into()),
+        parent: None,
+        origin: None,
     };
     let payload = Stored::of(&format!(
         "{{\"message\":\"deploy-service-a\",\"note\":\"{}\"}}",
@@ -52,15 +62,19 @@ fn entries() -> Vec<Sealed> {
     ));
     let input = InputId::parse(&format!("event-{event}")).unwrap();
     let cause = Cause { input, by: "event".into() };
-    let mut entry = start(&sop, identity, Some(payload), cause, EPOCH, false).entry;
+    let values = Values::default();
+    let given = Given { cause, now: EPOCH, queued: false, values: &values };
+    let beginning = Beginning { identity, payload: Some(payload), reused: Vec::new() };
+    let mut entry = moved(start(&sop, beginning, given));
     let mut sealed = vec![entry.seal()];
-    for step in 1..=STEPS {
+    for step in 1..=steps {
         let output = Some(Stored::of("{\"status\":200,\"body\":{\"healthy\":true}}"));
         let input = Input::Outcome { step, attempt: 1, verdict: Verdict::Completed { output } };
         let cause = Cause { input: input.system_id(entry.seq), by: "executor".into() };
         let newest = (entry.seq, sealed.last().unwrap().hash);
-        let at = EPOCH.plus_millis(1_500 * i64::from(step));
-        entry = decide(&sop, &entry.after, newest, &input, cause, at, false).unwrap().entry;
+        let now = EPOCH.plus_millis(1_500 * i64::from(step));
+        let given = Given { cause, now, queued: false, values: &values };
+        entry = moved(decide(&sop, &entry.after, newest, &input, given));
         sealed.push(entry.seal());
     }
     assert!(entry.after.is_finished());
@@ -69,7 +83,18 @@ fn entries() -> Vec<Sealed> {
 
 #[test]
 fn an_entry_of_a_step_is_one_write_unit() {
-    let sizes: Vec<usize> = entries().iter().map(entry_bytes).collect();
+    let sizes: Vec<usize> = entries(STEPS).iter().map(entry_bytes).collect();
     println!("bytes of the entries of a run of {STEPS} steps: {sizes:?}");
-    assert!(sizes.iter().all(|size| *size <= UNIT), "{sizes:?}");
+    assert!(sizes.iter().all(|size| *size <= WRITE_UNIT_BYTES), "{sizes:?}");
+}
+
+/// What a run has behind it is in each of its entries; packed, it adds little.
+#[test]
+fn an_entry_of_a_long_run_is_a_few_write_units() {
+    let entries = entries(200);
+    let bodies = entries.iter().map(|entry| entry.body.len()).max().unwrap();
+    let stored = entries.iter().map(entry_bytes).max().unwrap();
+    println!("largest entry of a run of 200 steps: {bodies} bytes, {stored} stored");
+    assert!(bodies > 4 * WRITE_UNIT_BYTES, "{bodies}: the run is long");
+    assert!(stored <= 3 * WRITE_UNIT_BYTES, "{stored}");
 }

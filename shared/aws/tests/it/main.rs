@@ -6,5 +6,6 @@ mod conformance;
 mod cost;
 mod crashes;
 mod entry_size;
+mod secrets;
 mod trouble;
 mod world;

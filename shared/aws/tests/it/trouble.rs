@@ -8,11 +8,11 @@ use std::time::Duration;
 use sop_aws::config::Settings;
 use sop_aws::count::Meter;
 use sop_aws::{DynamoStore, QueueUrls, SdkConfig, SqsQueue};
-use sop_core::engine::{Attention, SlotChange};
+use sop_core::engine::SlotChange;
 use sop_runtime::port::{
     Append, Blobs, Consumer, Heads, Journal, Message, PortError, Queue, QueueName,
 };
-use sop_testkit::ids::{EPOCH, fresh_head, fresh_run, fresh_tenant, input, sealed, sop};
+use sop_testkit::ids::{EPOCH, fresh_head, fresh_run, fresh_tenant, input, no_change, sealed, sop};
 
 use self::stub::{Stub, refusal};
 use crate::world;
@@ -79,8 +79,7 @@ async fn a_held_counter_is_tried_again_and_then_given_up() {
     let done = (200, "{}".to_owned());
     let (tenant, sop) = (fresh_tenant(), sop("x"));
     let entry = sealed(&fresh_run(&tenant, &sop, EPOCH), 0, "start");
-    let slot =
-        SlotChange { tenant, sop, active: 1, waiting: 0, active_max: Some(1), completed_at: None };
+    let slot = SlotChange { active: 1, active_max: Some(1), ..no_change(&tenant, &sop) };
 
     let stub = Stub::start(vec![conflict.clone(), conflict.clone(), done]).await;
     let store = DynamoStore::new(&config(stub.endpoint()), "table");
@@ -117,7 +116,7 @@ async fn messages_that_were_not_taken_are_sent_again_alone() {
 
 #[tokio::test]
 async fn keys_that_were_not_processed_are_asked_for_again() {
-    let head = fresh_head(&fresh_tenant(), &sop("x"), EPOCH, Attention::Nothing);
+    let head = fresh_head(&fresh_tenant(), &sop("x"), EPOCH);
     let run = &head.run;
     let json = serde_json::to_string(&head).unwrap().replace('"', "\\\"");
     let key = format!(r#""PK":{{"S":"RUN#{run}"}},"SK":{{"S":"HEAD"}}"#);

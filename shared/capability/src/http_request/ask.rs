@@ -81,11 +81,7 @@ impl Ask {
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https"))
             .ok_or("`url` is not an HTTP address")?;
-        let host = match (url.host_str(), url.port()) {
-            (Some(host), Some(port)) => format!("{host}:{port}"),
-            (Some(host), None) => host.to_owned(),
-            (None, _) => return Err("`url` is not an HTTP address".to_owned()),
-        };
+        let host = host(&url).ok_or("`url` is not an HTTP address")?;
         let method = with.get("method").map_or(Some("GET"), Value::as_str);
         let method = method
             .and_then(|method| Method::from_bytes(method.as_bytes()).ok())
@@ -106,6 +102,12 @@ impl Ask {
         let timeout = timeout(call, now)?;
         Ok(Self { method, url, host, headers, body, expect, timeout })
     }
+}
+
+/// Host and port of `url`, for reasons.
+pub fn host(url: &Url) -> Option<String> {
+    let host = url.host_str()?;
+    Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
 }
 
 /// The body and its kind.

@@ -136,14 +136,17 @@ pub(super) fn texts(sink: &mut Sink<'_>, table: &DeTable<'_>, key: &str) -> Opti
     };
     let mut texts = Vec::new();
     for entry in list.iter() {
-        match entry.get_ref() {
-            DeValue::String(text) if text.trim().is_empty() => {
-                let help = "write a name, or leave it out".to_owned();
-                let message = format!("a text of `{key}` is empty");
-                sink.error_with_help(code::EMPTY_TEXT, entry.span(), message, help);
-            }
-            DeValue::String(text) => texts.push(text.to_string()),
-            other => wrong_type(sink, key, entry.span(), "a list of texts in quotes", other),
+        let DeValue::String(text) = entry.get_ref() else {
+            let expected = "a list of texts in quotes";
+            wrong_type(sink, key, entry.span(), expected, entry.get_ref());
+            continue;
+        };
+        if text.trim().is_empty() {
+            let help = "write a name, or leave it out".to_owned();
+            let message = format!("a text of `{key}` is empty");
+            sink.error_with_help(code::EMPTY_TEXT, entry.span(), message, help);
+        } else {
+            texts.push(text.to_string());
         }
     }
     Some(texts)

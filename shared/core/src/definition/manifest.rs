@@ -117,9 +117,10 @@ fn read_sop(sink: &mut Sink<'_>, table: &DeTable<'_>, at: Range<usize>, manifest
 /// The JSON Schema of `key`: a table, `true` or `false`, or a text that holds JSON.
 fn schema(sink: &mut Sink<'_>, table: &DeTable<'_>, key: &str) -> Option<(Value, Range<usize>)> {
     let value = table.get(key)?;
-    let read = match value.get_ref() {
-        DeValue::String(text) => serde_json::from_str(text).map_err(|error| error.to_string()),
-        other => with::to_json(other),
+    let read = if let DeValue::String(text) = value.get_ref() {
+        serde_json::from_str(text).map_err(|error| error.to_string())
+    } else {
+        with::to_json(value.get_ref())
     };
     let reason = match read {
         Ok(schema) if with::is_schema(&schema) => return Some((schema, value.span())),

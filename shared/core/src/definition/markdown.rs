@@ -15,6 +15,7 @@ use crate::limits;
 
 mod document;
 mod item;
+mod trap;
 
 pub(super) use item::{Item, KeyItem};
 
@@ -148,11 +149,18 @@ fn read_step(sink: &mut Sink<'_>, document: &Document<'_>, index: usize, section
         }
         return;
     }
-    for key in &item.misplaced {
-        let message = format!("the key `{}` stands too deep to belong to the step", key.name);
+    for (name, at) in &item.misplaced {
+        let message = format!("the key `{name}` does not stand directly under the step");
         let help =
-            "put it directly under the step; a remark begins with a capital letter".to_owned();
-        sink.error_with_help(code::STRAY_KEY, key.key.clone(), message, help);
+            "indent it so that it begins below the first letter of the step's title; a remark \
+                    begins with a capital letter"
+                .to_owned();
+        sink.error_with_help(code::STRAY_KEY, at.clone(), message, help);
+    }
+    if let Some(line) = item.too_far_left.clone().filter(|_| item.misplaced.is_empty()) {
+        let message = "this line is indented too little to be more than text".to_owned();
+        let help = "indent it so that it begins below the first letter of the step's title";
+        sink.error_with_help(code::STRAY_TEXT, line, message, help.to_owned());
     }
     if let Some(open) = item.unclosed.clone() {
         let message = "this block is never closed, and takes in all that follows".to_owned();

@@ -159,13 +159,13 @@ fn read_key(sink: &mut Sink<'_>, key: &KeyItem<'_>, keys: &mut Keys) {
         "prompt" => keys.prompt = value::block(sink, key),
         name => {
             let Some(text) = value::line(sink, key) else { return };
-            read_line(sink, key, name, text, keys);
+            read_line(sink, key, name, &text, keys);
         }
     }
 }
 
 /// Reads a key that takes one line.
-fn read_line(sink: &mut Sink<'_>, key: &KeyItem<'_>, name: &str, text: String, keys: &mut Keys) {
+fn read_line(sink: &mut Sink<'_>, key: &KeyItem<'_>, name: &str, text: &str, keys: &mut Keys) {
     let word = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match name {
         "tools" => keys.tools = value::list(sink, key, &word),
@@ -185,9 +185,9 @@ fn read_line(sink: &mut Sink<'_>, key: &KeyItem<'_>, name: &str, text: String, k
         "delivery" => {
             keys.delivery = value::choice(sink, key, &word, choice::DELIVERIES).unwrap_or_default();
         }
-        "if" => keys.only_if = value::condition(sink, key, &text),
-        "when" => keys.when = value::condition(sink, key, &text),
-        "switch" => keys.branches = value::branches(sink, key, &text),
+        "if" => keys.only_if = value::condition(sink, key, text),
+        "when" => keys.when = value::condition(sink, key, text),
+        "switch" => keys.branches = value::branches(sink, key, text),
         "next" => keys.next = value::step_number(sink, key, &word),
         "depends_on" => keys.depends_on = value::step_numbers(sink, key, &word),
         "on_failure" => keys.on_failure = value::on_failure(sink, key, &word).unwrap_or_default(),

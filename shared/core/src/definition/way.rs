@@ -117,11 +117,7 @@ fn circle(steps: &[Written], start: u32) -> Option<Vec<u32>> {
                     while let Some(last) = way.last().filter(|last| **last != start) {
                         way.push(came_from[*last as usize]);
                     }
-                    if number == start {
-                        way.truncate(2);
-                    }
                     way.reverse();
-                    way.rotate_left(0);
                     return Some(way);
                 }
                 let seen = came_from.get_mut(*target as usize).filter(|from| **from == 0);

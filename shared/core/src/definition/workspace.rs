@@ -155,14 +155,12 @@ fn table<'t, 'i>(
     name: &str,
 ) -> Option<(&'t DeTable<'i>, Range<usize>)> {
     let value = root.get(name)?;
-    match value.get_ref() {
-        DeValue::Table(table) => Some((table, value.span())),
-        other => {
-            let expected = format!("a table, written `[{name}]`");
-            fields::wrong_type(sink, name, value.span(), &expected, other);
-            None
-        }
+    if let DeValue::Table(table) = value.get_ref() {
+        return Some((table, value.span()));
     }
+    let expected = format!("a table, written `[{name}]`");
+    fields::wrong_type(sink, name, value.span(), &expected, value.get_ref());
+    None
 }
 
 /// The table of a group or policy called `name`, whose name must be usable in a step.
@@ -179,14 +177,12 @@ fn named_table<'t, 'i>(
         let help = "a name is 1 to 64 letters, digits, `.`, `_` or `-`".to_owned();
         sink.error_with_help(code::BAD_WORKSPACE_NAME, at, message, help);
     }
-    match value.get_ref() {
-        DeValue::Table(table) => Some(table),
-        other => {
-            let expected = format!("a table, written `[{parent}.{name}]`");
-            fields::wrong_type(sink, name, value.span(), &expected, other);
-            None
-        }
+    if let DeValue::Table(table) = value.get_ref() {
+        return Some(table);
     }
+    let expected = format!("a table, written `[{parent}.{name}]`");
+    fields::wrong_type(sink, name, value.span(), &expected, value.get_ref());
+    None
 }
 
 /// The members of a group; none when something about them was reported.

@@ -76,7 +76,8 @@ pub fn decide_admission(
 }
 
 fn cooling(sop: &Definition, counters: &Counters, now: Timestamp) -> Option<String> {
-    let completed_at = counters.completed_at?;
+    // The counter outlives the version that had a cooldown.
+    let completed_at = counters.completed_at.filter(|_| sop.cooldown_secs > 0)?;
     let cooldown_ms = i64::try_from(sop.cooldown_secs).unwrap_or(i64::MAX).saturating_mul(1_000);
     let elapsed_ms = now.millis_since(completed_at);
     (elapsed_ms < cooldown_ms).then(|| {
@@ -164,8 +165,8 @@ pub(super) fn waits_for_slot(run: &Run) -> bool {
 
 fn is_open(run: &Run) -> bool {
     match run.phase {
-        Phase::Open | Phase::Paused { .. } => true,
-        Phase::Held { .. } | Phase::Finished { .. } => false,
+        Phase::Open | Phase::Paused { held: None, .. } => true,
+        Phase::Held { .. } | Phase::Paused { held: Some(_), .. } | Phase::Finished { .. } => false,
     }
 }
 

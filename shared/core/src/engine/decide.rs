@@ -240,8 +240,16 @@ fn made(
     let (run, newest) = before;
     let seq = newest.map_or(0, |(seq, _)| seq + 1);
     asked.bring(seq, fact.brings());
-    let moving =
-        Move { sop, run: run.clone(), seq, at: now, queued, by: &cause.by, asked: &mut asked };
+    let moving = Move {
+        sop,
+        run: run.clone(),
+        seq,
+        at: now,
+        queued,
+        by: &cause.by,
+        asked: &mut asked,
+        going: None,
+    };
     let after = moving.apply(&fact);
     if !asked.missing.is_empty() {
         return Decided::Needs(asked.missing);
@@ -280,6 +288,7 @@ pub fn replay(sop: &Definition, before: Option<&Run>, entry: &Entry) -> Option<R
         queued: entry.queued,
         by: &entry.by,
         asked: &mut asked,
+        going: None,
     };
     let after = moving.apply(&entry.fact);
     (!asked.misled && asked.is_spent()).then_some(after)
@@ -326,9 +335,11 @@ fn fact(
         (_, Input::Report { step, verdict }) => reported(run, *step, verdict),
         (_, Input::Outcome { step, attempt, verdict }) => outcome(run, *step, *attempt, verdict),
         (_, Input::Event { step, event, payload }) => {
+            // Nor does the event count that started the run, when it comes again.
             let before = run.past(*step).and_then(|past| past.event.as_ref());
+            let is_new = before != Some(event) && run.identity.event != *event;
             match run.live(*step) {
-                Some(Live { stand: Stand::Event { .. }, attempt, .. }) if before != Some(event) => {
+                Some(Live { stand: Stand::Event { .. }, attempt, .. }) if is_new => {
                     Ok(Fact::EventCame {
                         step: *step,
                         attempt: *attempt,

@@ -3,14 +3,17 @@
 use crate::definition::{Definition, OnFailure, OnTimeout, StepKind};
 use crate::engine::ask::Asked;
 use crate::engine::fact::Fact;
-use crate::engine::state::{End, How, Identity, Live, Origin, Past, Phase, Place, Run, Stand};
+use crate::engine::state::{
+    End, How, Identity, Live, Origin, Past, Phase, Place, Run, Stand, Stored,
+};
 use crate::time::Timestamp;
 
 mod begin;
 mod timing;
 mod way;
 
-pub(super) use begin::{child_event, gated};
+pub(super) use begin::child_event;
+pub use begin::gated;
 
 /// A run on its way from one state to the next.
 pub(super) struct Move<'m, 'a> {
@@ -24,6 +27,8 @@ pub(super) struct Move<'m, 'a> {
     /// Who the input came from.
     pub(super) by: &'m str,
     pub(super) asked: &'m mut Asked<'a>,
+    /// Where the run goes on is being worked out; whether it has to be once more.
+    pub(super) going: Option<bool>,
 }
 
 /// The run that `identity` names, before it has begun.
@@ -55,14 +60,21 @@ impl Move<'_, '_> {
             Fact::Admitted => self.admitted(),
             Fact::Voted { gate, .. } => self.voted(*gate),
             Fact::Approved { gate, .. } => self.approved(*gate),
-            Fact::Amended { gate, output, .. } => self.amended(*gate, output.is_some()),
+            Fact::Amended { gate, output, .. } => self.amended(*gate, output.as_ref()),
             Fact::Revised { gate, step, .. } => self.revised(*gate, *step),
             Fact::Denied { gate, reason } => self.denied(*gate, reason),
             Fact::Refused { .. } => self.run.refusals += 1,
             Fact::GateTimedOut { gate, action } => self.gate_timed_out(*gate, *action),
             Fact::StepCompleted { step, output, .. } => {
-                self.note_worker(*step);
-                self.completed(*step, output.is_some());
+                let worker = self.worker(*step);
+                if worker.is_some() {
+                    self.run.worker.clone_from(&worker);
+                }
+                self.end_step(*step, How::Done, output.is_some());
+                if let Some(past) = self.run.past.last_mut() {
+                    past.worker = worker;
+                }
+                self.go_on();
             }
             Fact::EventCame { step, event, output, .. } => {
                 self.end_step(*step, How::Done, output.is_some());
@@ -117,8 +129,8 @@ impl Move<'_, '_> {
         }
     }
 
-    /// Who did `step`, when it was a person.
-    fn note_worker(&mut self, step: u32) {
+    /// Who does `step`, when it is a person.
+    fn worker(&self, step: u32) -> Option<String> {
         let by_hand = self.run.live(step).is_some_and(|live| match live.stand {
             Stand::Person { .. } | Stand::Unknown => true,
             Stand::Slot
@@ -129,9 +141,7 @@ impl Move<'_, '_> {
             | Stand::Event { .. }
             | Stand::Child { .. } => false,
         });
-        if by_hand {
-            self.run.worker = Some(self.by.to_owned());
-        }
+        by_hand.then(|| self.by.to_owned())
     }
 
     fn completed(&mut self, step: u32, has_output: bool) {
@@ -223,6 +233,11 @@ impl Move<'_, '_> {
 
     fn approved(&mut self, gate: u32) {
         let Some(step) = self.run.gate(gate).map(|(live, _)| live.step) else { return };
+        self.pass(step);
+    }
+
+    /// The gate of `step` is passed.
+    fn pass(&mut self, step: u32) {
         match self.sop.step(step).map(|step| step.kind) {
             Some(StepKind::Checkpoint) => self.completed(step, false),
             Some(StepKind::Execute | StepKind::Capability) | None => self.begin(step),
@@ -231,22 +246,24 @@ impl Move<'_, '_> {
 
     /// The arguments, or what a checkpoint hands on, are others now. Where more than one must say yes, they
     /// say it to the new ones.
-    fn amended(&mut self, gate: u32, has_output: bool) {
+    fn amended(&mut self, gate: u32, output: Option<&Stored>) {
         let Some(number) = self.run.gate(gate).map(|(live, _)| live.step) else { return };
         let Some(step) = self.sop.step(number) else { return };
-        if has_output {
-            return self.completed(number, true);
+        if output.is_none() {
+            self.asked.amended(number);
         }
-        self.asked.amended(number);
         let seq = self.seq;
         if let Some(live) = self.live_mut(number) {
-            live.args = Some(seq);
+            match output {
+                Some(_) => live.amended = Some(seq),
+                None => live.args = Some(seq),
+            }
         }
         if self.sop.policy(step).quorum <= 1 {
-            return self.begin(number);
+            return self.pass(number);
         }
         let by = self.by.to_owned();
-        self.open_gate(number);
+        self.open_gate(number, output);
         if let Some(open) = self.gate_mut(self.run.gates) {
             open.votes.push(by);
         }
@@ -254,8 +271,8 @@ impl Move<'_, '_> {
 
     /// The step that made the draft is done again; the gate comes again after it.
     fn revised(&mut self, gate: u32, draft: u32) {
-        let Some(gated) = self.run.gate(gate).map(|(live, _)| live.step) else { return };
-        self.run.live.retain(|live| live.step != gated);
+        let Some(shown) = self.run.gate(gate).map(|(live, _)| live.step) else { return };
+        self.leave(shown);
         let Some(past) = self.run.past(draft).cloned() else { return };
         self.run.past.retain(|past| past.step != draft);
         let live = Live {
@@ -267,11 +284,37 @@ impl Move<'_, '_> {
             revisions: past.revisions + 1,
             args: None,
             guidance: Some(self.seq),
+            amended: None,
             stand: Stand::Slot,
         };
         self.put(live);
-        if self.render(draft) {
-            self.begin(draft);
+        if !self.render(draft) {
+            return;
+        }
+        // Who let it be done once did not let it be done again, otherwise.
+        match self.sop.step(draft) {
+            Some(step) if gated(self.sop, step) => self.open_gate(draft, None),
+            Some(_) | None => self.begin(draft),
+        }
+    }
+
+    /// Step `number` goes back to before it was come to; its tries, if it had any, stay counted.
+    fn leave(&mut self, number: u32) {
+        let Some(at) = self.run.live.iter().position(|live| live.step == number) else { return };
+        let live = self.run.live.remove(at);
+        if live.attempt > 1 && self.run.past(number).is_none() {
+            let past = Past {
+                step: number,
+                how: How::Stopped,
+                value: Some(Place::own(0)),
+                visits: live.visits,
+                tries: live.attempt - 1,
+                revisions: live.revisions,
+                event: None,
+                worker: None,
+            };
+            // First: what the steps before it gave is still what is handed on.
+            self.run.past.insert(0, past);
         }
     }
 
@@ -350,7 +393,11 @@ impl Move<'_, '_> {
     fn end_step(&mut self, number: u32, how: How, has_output: bool) {
         let Some(at) = self.run.live.iter().position(|live| live.step == number) else { return };
         let live = self.run.live.remove(at);
-        let value = if has_output { Some(Place::own(self.seq)) } else { self.handed_on() };
+        let value = match live.amended.filter(|_| how == How::Done) {
+            _ if has_output => Some(Place::own(self.seq)),
+            Some(seq) => Some(Place::own(seq)),
+            None => self.handed_on(),
+        };
         self.note(Past {
             step: number,
             how,
@@ -359,6 +406,7 @@ impl Move<'_, '_> {
             tries: live.attempt,
             revisions: live.revisions,
             event: None,
+            worker: None,
         });
     }
 
@@ -382,7 +430,16 @@ impl Move<'_, '_> {
             let value = self.handed_on();
             let how = How::Stopped;
             let Live { step, visits, attempt: tries, revisions, .. } = live;
-            self.note(Past { step, how, value, visits, tries, revisions, event: None });
+            self.note(Past {
+                step,
+                how,
+                value,
+                visits,
+                tries,
+                revisions,
+                event: None,
+                worker: None,
+            });
         }
         self.run.phase = Phase::Finished { step, end, at: self.at };
     }

@@ -117,7 +117,17 @@ impl Input {
         let text = match self {
             Self::Admit => format!("admit-{seq}"),
             Self::Wake => format!("wake-{seq}"),
-            Self::Outcome { step, attempt, .. } => format!("outcome-{step}-{attempt}"),
+            // It may come to light after all.
+            Self::Outcome { step, attempt, verdict: Verdict::Unknown { .. } } => {
+                format!("unknown-{step}-{attempt}")
+            }
+            Self::Outcome {
+                step,
+                attempt,
+                verdict: Verdict::Completed { .. } | Verdict::Failed { .. },
+            } => {
+                format!("outcome-{step}-{attempt}")
+            }
             Self::Report { step, .. } => format!("report-{step}-{seq}"),
             Self::Decide { gate, .. } => format!("decide-{gate}-{seq}"),
             Self::Event { step, event, .. } => format!("event-{step}-{event}"),

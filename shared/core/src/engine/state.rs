@@ -156,6 +156,9 @@ pub struct Past {
     /// The event that it waited for: one event ends one wait.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<EventId>,
+    /// Who did it by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker: Option<String>,
 }
 
 /// A step under way.
@@ -182,6 +185,9 @@ pub struct Live {
     /// The entry that holds what an approver asked to be changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guidance: Option<u64>,
+    /// The entry that holds what an approver has made of what a checkpoint hands on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amended: Option<u64>,
     /// What it waits for.
     pub stand: Stand,
 }

@@ -69,6 +69,24 @@ async fn definitions_with_errors_change_nothing() {
 }
 
 #[tokio::test]
+async fn a_push_is_checked_under_the_workspace_that_it_brings() {
+    let world = World::new().await;
+    let gated = sop(GOOD, "## Steps\n\n1. **A** — a\n   - kind: checkpoint\n   - policy: two\n");
+    let push = |workspace: Value| {
+        let body = json!({ "sops": [gated], "workspace": workspace }).to_string();
+        ask("POST /api/sops").bearer(&world.token).body(body)
+    };
+    let workspace = |toml: &str| json!({ "file": "sops/workspace.toml", "toml": toml });
+    push(Value::Null).refused(&world, 422, "invalid_definitions", &[]).await;
+    let broken = workspace("[policies.two]\nquorum = 0\n");
+    let said = push(broken).send(&world).await;
+    assert_eq!(said.body["diagnostics"][0]["file"], "sops/workspace.toml", "{}", said.body);
+    push(workspace("[policies.two]\nquorum = 2\n")).taken(&world, 200).await;
+    let shown = ask("GET /api/sops/good").bearer(&world.token).taken(&world, 200).await;
+    assert_eq!(shown["sop"]["policies"]["two"]["quorum"], 2);
+}
+
+#[tokio::test]
 async fn pushes_have_a_shape_and_a_size() {
     let world = World::new().await;
     for body in [

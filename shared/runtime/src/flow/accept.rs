@@ -14,7 +14,7 @@ use sop_core::time::Timestamp;
 use crate::envelope::Body;
 use crate::flow::log::{self, SopVerdict};
 use crate::flow::{Active, FlowError, Host, authenticate};
-use crate::port::{Catalog, Claim, Clock, EventLog, Idempotency, Queue, QueueName, Tokens, random};
+use crate::port::{Catalog, Claim, Clock, EventLog, Idempotency, Queue, QueueName, Tokens};
 
 /// Milliseconds for which an idempotency key is held.
 /// Source: seed 002, section 3.3.
@@ -51,7 +51,7 @@ where
         Some(transport_id) => {
             EventId::derived(time, &[door.source.as_str(), &door.subject, transport_id])
         }
-        None => EventId::from_random(time, &random()),
+        None => EventId::from_random(time, &host.clock.chance()),
     };
     let event = Event {
         trace: Some(ingress::traceparent(&id)),
@@ -223,7 +223,7 @@ fn event<S, Q, C: Clock>(
     actor: Option<String>,
 ) -> Event {
     let time = host.now();
-    let id = EventId::from_random(time, &random());
+    let id = EventId::from_random(time, &host.clock.chance());
     let trace = match hook.trace {
         Some(trace) if ingress::is_traceparent(trace) => trace.to_owned(),
         Some(_) | None => ingress::traceparent(&id),

@@ -379,6 +379,7 @@ async fn ask_one<S, Q, C>(
 where
     S: Journal + Heads,
     Q: Queue,
+    C: Clock,
 {
     let counters = host.store.counters(tenant, sop).await?;
     let free = usize::try_from(limits.free(&counters)).unwrap_or(CANDIDATES).min(CANDIDATES);
@@ -391,7 +392,7 @@ where
     if runs.is_empty() {
         return Ok(false);
     }
-    let any = usize::from_be_bytes(random()) % runs.len();
+    let any = usize::from(host.clock.chance()[0]) % runs.len();
     send(host, QueueName::Events, &[ask(runs.swap_remove(any))]).await?;
     Ok(true)
 }

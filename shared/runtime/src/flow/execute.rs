@@ -49,6 +49,8 @@ pub struct Notice {
     pub id: String,
     /// When the gate opened or escalated.
     pub at: Timestamp,
+    /// A short line for people.
+    pub subject: String,
     /// Where it is sent.
     pub route: Route,
     /// What is said: `run`, `sop`, `step`, `title`, `gate`, `prompt`, `escalations`, `until`.
@@ -103,7 +105,7 @@ where
         }
         Effect::Notify { ref run, .. } => {
             let at = load(host, run).await?;
-            perform::notify(host, performer, (&at.sop, at.run()), &effect).await
+            perform::notify(performer, (&at.sop, at.run()), &effect).await
         }
         Effect::CancelChild { .. } | Effect::Wake { .. } | Effect::AdmitNext { .. } => {
             Err(FlowError::WrongQueue)

@@ -19,7 +19,6 @@ use crate::flow::start::admission;
 use crate::flow::{Advanced, FlowError, Host, SopVerdict, journal};
 use crate::port::{
     Blobs, Catalog, Claim, Clock, EventLog, Heads, Idempotency, Journal, Queue, QueueName, Waits,
-    random,
 };
 
 /// Milliseconds for which a start's key is held.
@@ -236,7 +235,7 @@ async fn first_try<S: Idempotency, Q, C: Clock>(
     key: Option<&str>,
 ) -> Result<FirstTry, FlowError> {
     let time = host.now();
-    let event = EventId::from_random(time, &random());
+    let event = EventId::from_random(time, &host.clock.chance());
     let fresh = FirstTry { event, time, payload: payload_digest(data) };
     let Some(key) = key else { return Ok(fresh) };
     let record = serde_json::to_string(&fresh).expect("a record has only string keys");

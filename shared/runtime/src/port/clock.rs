@@ -4,15 +4,24 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use sop_core::Timestamp;
 
-/// Tells the time.
+/// Tells the time, and what comes by chance.
 pub trait Clock: Send + Sync {
     /// The present instant. It may jump in either direction between two calls.
     fn now(&self) -> Timestamp;
+
+    /// 80 bits that nobody can foresee: what makes a new id new. No secret is made of them.
+    fn chance(&self) -> [u8; 10] {
+        random()
+    }
 }
 
 impl<C: Clock + ?Sized> Clock for std::sync::Arc<C> {
     fn now(&self) -> Timestamp {
         (**self).now()
+    }
+
+    fn chance(&self) -> [u8; 10] {
+        (**self).chance()
     }
 }
 

@@ -9,7 +9,7 @@ use sop_core::engine::{Decision, Input};
 use sop_core::event::{Data, Event, Source};
 use sop_core::id::{EventId, InputId, RunId, SopName};
 use sop_runtime::envelope::Body;
-use sop_runtime::flow::{self, Call, Hook, Host, Perform, Published};
+use sop_runtime::flow::{self, Call, Hook, Host, Notice, Perform, Published, Push};
 use sop_runtime::port::{Consumer, QueueName};
 use sop_testkit::ManualClock;
 use sop_testkit::ids::{EPOCH, fresh_event, fresh_tenant};
@@ -18,12 +18,27 @@ use super::table::Bill;
 
 type Aws = Host<DynamoStore, SqsQueue, ManualClock>;
 
+/// A run of it waits for the event of its order.
+const WAITS: &str = r#"## Steps
+
+1. **Payment**
+   - capability: wait.event
+   - with: {"source": "mqtt", "topic": "paid", "correlate": {"event": "$.order", "key": "{{ event.order }}"}}
+
+2. **Ship**
+   - capability: noop
+"#;
+
 /// A built-in that gives what it gets.
 struct Noop;
 
 impl Perform for Noop {
     async fn perform(&self, call: &Call) -> Result<serde_json::Value, String> {
         Ok(call.with.clone())
+    }
+
+    async fn notify(&self, _: &Notice) -> Result<(), String> {
+        Ok(())
     }
 }
 
@@ -34,13 +49,14 @@ pub async fn flows(store: DynamoStore, queue: SqsQueue, bill: &mut Bill) {
     // What is measured is a warm function: the snapshot and the definitions are remembered.
     drain(&host, QueueName::Events).await;
     drain(&host, QueueName::Effects).await;
-    for sop in ["five", "limited", "gated"] {
+    for sop in ["five", "limited", "gated", "waits"] {
         start(&host, sop).await;
         drain(&host, QueueName::Effects).await;
     }
     Box::pin(doors(&host, bill)).await;
     Box::pin(events(&host, bill)).await;
     Box::pin(whole_run(&host, bill)).await;
+    Box::pin(awaited(&host, bill)).await;
     Box::pin(people(&host, bill)).await;
     bill.of("tick, nothing due", flow::tick(&host)).await;
 }
@@ -61,8 +77,9 @@ async fn publish(host: &Aws) {
         sop("five", "auto", ""),
         sop("limited", "auto", "max_concurrent = 1000"),
         sop("gated", "step_by_step", ""),
+        SourceFiles { markdown: Some(WAITS.to_owned()), ..sop("waits", "auto", "") },
     ];
-    let published = flow::publish(host, &files, true).await.unwrap();
+    let published = flow::publish(host, files[..].into(), Push::Replace, "author").await.unwrap();
     assert!(matches!(published, Published::Active { .. }), "{published:?}");
 }
 
@@ -79,6 +96,7 @@ fn event(host: &Aws, sop: &str, payload: &str) -> Event {
         method: None,
         actor: None,
         trace: None,
+        lineage: None,
     }
 }
 
@@ -157,7 +175,7 @@ async fn whole_run(host: &Aws, bill: &mut Bill) {
     for step in 1..=5 {
         host.clock.advance(200);
         let effect = take(host, QueueName::Effects).await;
-        bill.of("effect carried out", flow::execute(host, &Noop, &effect)).await;
+        bill.of("effect carried out", flow::execute(host, (&Noop, &()), &effect)).await;
         let outcome = take(host, QueueName::Events).await;
         let what = if step < 5 { "step" } else { "last step" };
         bill.of(what, flow::dispatch(host, &outcome)).await;
@@ -171,6 +189,18 @@ async fn whole_run(host: &Aws, bill: &mut Bill) {
         .map(|entry| (entry.seq, sop_aws::entry_bytes(entry)))
         .collect();
     assert!(sizes.values().all(|bytes| *bytes <= 1_024), "an entry is one write unit: {sizes:?}");
+}
+
+/// A run that waits for an event, and the event.
+async fn awaited(host: &Aws, bill: &mut Bill) {
+    let order = "{\"severity\":3,\"order\":\"o-17\"}";
+    let starts = message(&event(host, "waits", order));
+    bill.of("event that starts a run that waits for another", flow::dispatch(host, &starts)).await;
+    let paid = Event { subject: "paid".to_owned(), ..event(host, "waits", order) };
+    bill.of("event that a run waits for", flow::dispatch(host, &message(&paid))).await;
+    let input = take(host, QueueName::Events).await;
+    bill.of("step that waited for it", flow::dispatch(host, &input)).await;
+    drain(host, QueueName::Effects).await;
 }
 
 async fn people(host: &Aws, bill: &mut Bill) {

@@ -5,6 +5,7 @@ use std::ops::Range;
 use pulldown_cmark::{CodeBlockKind, Event, Tag};
 
 use super::document::{Document, is_inline};
+use super::trap;
 use crate::definition::keys::{self, StepKey};
 use crate::definition::step::DECORATION;
 
@@ -23,8 +24,10 @@ pub(in crate::definition) struct Item<'s> {
     pub(in crate::definition) whole: Range<usize>,
     /// The first line of a block that is opened and never closed: it has all that follows, keys included.
     pub(in crate::definition) unclosed: Option<Range<usize>>,
-    /// Keys that stand deeper than directly under the step.
-    pub(in crate::definition) misplaced: Vec<KeyItem<'s>>,
+    /// A line that would begin a block if it were indented as the step's text is.
+    pub(in crate::definition) too_far_left: Option<Range<usize>>,
+    /// Keys that do not stand directly under the step, with their places.
+    pub(in crate::definition) misplaced: Vec<(&'s str, Range<usize>)>,
 }
 
 /// One `- key: value` item.
@@ -64,6 +67,7 @@ pub(super) fn read<'s>(document: &Document<'s>, index: usize) -> Option<Item<'s>
         }
     }
     let body = body(source, &marker, lead.end..range.end, lead.is_bold, &keys);
+    let marker_at = marker.clone();
     Some(Item {
         number,
         marker,
@@ -73,53 +77,37 @@ pub(super) fn read<'s>(document: &Document<'s>, index: usize) -> Option<Item<'s>
         keys,
         is_bold: lead.is_bold,
         whole: range,
-        unclosed: unclosed(document, index),
+        unclosed: trap::unclosed(document, index),
+        too_far_left: trap::too_far_left(document, index, content_column(source, &marker_at)),
         misplaced,
     })
 }
 
-/// Collects the keys in the bullet lists inside an element, but not in quotations.
+/// Collects the keys in the bullet lists inside an element, and in lines that are indented too little to be a list
+/// and too much to end the paragraph before them; but not in quotations.
 #[expect(clippy::wildcard_enum_match_arm, reason = "only lists and quotations matter here")]
-fn find_misplaced<'s>(document: &Document<'s>, root: usize, found: &mut Vec<KeyItem<'s>>) {
+fn find_misplaced<'s>(
+    document: &Document<'s>,
+    root: usize,
+    found: &mut Vec<(&'s str, Range<usize>)>,
+) {
     let mut at = root;
     while at < document.after(root) {
         match document.at(at).0 {
             Event::Start(Tag::BlockQuote(_)) => at = document.after(at),
             Event::Start(Tag::List(None)) => {
                 let keys = document.children(at).filter_map(|item| key_of(document, item));
-                found.extend(keys.filter(|key| keys::step_key(key.name).is_some_and(is_plain)));
+                let known = keys.filter(|key| keys::step_key(key.name).is_some_and(is_plain));
+                found.extend(known.map(|key| (key.name, key.key)));
+                at += 1;
+            }
+            Event::SoftBreak | Event::HardBreak => {
+                found.extend(trap::key_in_text(document.source, document.at(at).1.end));
                 at += 1;
             }
             _ => at += 1,
         }
     }
-}
-
-/// The first line of a code block or an HTML comment in an element that is opened and not closed.
-#[expect(clippy::wildcard_enum_match_arm, reason = "only blocks that need an end matter here")]
-fn unclosed(document: &Document<'_>, root: usize) -> Option<Range<usize>> {
-    (root..document.after(root)).find_map(|index| {
-        let (event, range) = document.at(index);
-        let text = document.source[range.clone()].trim_end();
-        let is_open = match event {
-            Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(_))) => !ends_with_fence(text),
-            Event::Start(Tag::HtmlBlock) => {
-                text.trim_start().starts_with("<!--") && !text.contains("-->")
-            }
-            _ => return None,
-        };
-        let line = text.lines().next().unwrap_or_default();
-        is_open.then(|| range.start..range.start + line.len())
-    })
-}
-
-/// Source: CommonMark 0.31, fenced code blocks.
-fn ends_with_fence(block: &str) -> bool {
-    let Some((first, rest)) = block.split_once('\n') else { return false };
-    let sign = if first.trim_start().starts_with('~') { '~' } else { '`' };
-    let count = |line: &str| line.chars().take_while(|c| *c == sign).count();
-    let last = rest.lines().next_back().unwrap_or_default().trim_start_matches([' ', '\t', '>']);
-    count(last) >= count(first.trim_start()) && last.trim_end().chars().all(|c| c == sign)
 }
 
 struct Lead {
@@ -195,7 +183,7 @@ pub(super) fn key_of<'s>(document: &Document<'s>, index: usize) -> Option<KeyIte
 const KEY_CHARS_MAX: usize = 80;
 
 /// What stands before the colon, if it is a key or was surely meant for one.
-fn key_name(text: &str) -> Option<&str> {
+pub(super) fn key_name(text: &str) -> Option<&str> {
     let line = text.lines().next()?;
     let line = &line[..line.char_indices().nth(KEY_CHARS_MAX).map_or(line.len(), |(cut, _)| cut)];
     let separator = line.find([':', '='])?;
@@ -335,7 +323,7 @@ fn content_column(source: &str, marker: &Range<usize>) -> usize {
     after_marker + if is_blank || width == 0 || width > TAB_STOP { 1 } else { width }
 }
 
-fn columns(text: &str, from: usize) -> usize {
+pub(super) fn columns(text: &str, from: usize) -> usize {
     text.chars().fold(from, |column, c| match c {
         '\t' => (column / TAB_STOP + 1) * TAB_STOP,
         '\u{feff}' => column,

@@ -4,6 +4,7 @@ use crate::condition::ConditionError;
 use crate::definition::choice::names;
 use crate::definition::diagnostic::choices;
 use crate::definition::duration;
+use crate::definition::flow::Case;
 use crate::definition::switch;
 use crate::limits;
 
@@ -188,7 +189,7 @@ pub(super) fn branches(sink: &mut Sink<'_>, key: &KeyItem<'_>, text: &str) -> Ve
     for part in switch::split(text) {
         let at = place(sink, key, text, &part.whole);
         let Some(next) = part.target.and_then(plain_number) else {
-            let written = quoted(text[part.whole.clone()].trim());
+            let written = quoted(text[part.whole].trim());
             let message = format!("{written} is not a case");
             let help = "write `<condition> -> <step>`, or `else -> <step>`, with `;` between them";
             sink.error_with_help(code::BAD_STEP_VALUE, at, message, help.to_owned());
@@ -197,12 +198,12 @@ pub(super) fn branches(sink: &mut Sink<'_>, key: &KeyItem<'_>, text: &str) -> Ve
         let condition = if part.condition(text) == "else" {
             None
         } else {
-            let Some(condition) = condition_at(sink, key, text, part.condition.clone()) else {
+            let Some(condition) = condition_at(sink, key, text, part.condition) else {
                 return Vec::new();
             };
             Some(condition)
         };
-        branches.push(Branch { case: super::super::flow::Case { condition, next }, at });
+        branches.push(Branch { case: Case { condition, next }, at });
     }
     branches
 }

@@ -12,9 +12,10 @@ pub(super) fn read(sink: &mut Sink<'_>, table: &DeTable<'_>, key: &str) -> Vec<R
     };
     let mut routes = Vec::new();
     for entry in list.iter() {
-        match entry.get_ref() {
-            DeValue::Table(table) => routes.extend(one(sink, table, entry.span())),
-            other => fields::wrong_type(sink, key, entry.span(), "a list of tables", other),
+        if let DeValue::Table(table) = entry.get_ref() {
+            routes.extend(one(sink, table, entry.span()));
+        } else {
+            fields::wrong_type(sink, key, entry.span(), "a list of tables", entry.get_ref());
         }
     }
     routes

@@ -1,5 +1,7 @@
 //! What a person's answer at a gate means.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::{Refusal, cut};
@@ -8,7 +10,7 @@ use crate::engine::ask::{Asked, Need, keep, rendered_of};
 use crate::engine::effect::{Gets, gets};
 use crate::engine::fact::Fact;
 use crate::engine::input::Decision;
-use crate::engine::state::{Gate, How, Live, Run, Stand, Stored};
+use crate::engine::state::{Gate, How, Live, Past, Place, Run, Stand, Stored};
 use crate::limits::{PAYLOAD_BYTES_MAX, REFUSALS_MAX, REVISIONS_MAX};
 use crate::template::Rendered;
 
@@ -80,7 +82,7 @@ fn judge(
     if !policy.entitles(by) {
         return Err(Refusal::NotEntitled { group: policy.group.unwrap_or_default() });
     }
-    let is_own = run.identity.actor.as_deref() == Some(by) || run.worker.as_deref() == Some(by);
+    let is_own = run.identity.actor.as_deref() == Some(by) || did_before(sop, run, step, by);
     let is_yes = matches!(decision, Decision::Approve { .. } | Decision::Amend { .. });
     if policy.no_self_approval && is_own && is_yes {
         return Err(Refusal::OwnWork);
@@ -106,6 +108,25 @@ fn judge(
     }
 }
 
+/// Whether `by` did what the gate before `step` judges: the last step that was done by hand, or in a graph any
+/// of those that `step` depends on.
+fn did_before(sop: &Definition, run: &Run, step: &Step, by: &str) -> bool {
+    let did = |past: &Past| past.worker.as_deref() == Some(by);
+    if !sop.is_graph() {
+        // What was taken over from another run was done there.
+        let last = run.past.iter().rev().find_map(|past| past.worker.as_deref());
+        return run.worker.as_deref().or(last) == Some(by);
+    }
+    let mut before: BTreeSet<u32> = BTreeSet::new();
+    let mut open = step.depends_on.clone();
+    while let Some(number) = open.pop() {
+        if before.insert(number) {
+            open.extend(sop.step(number).into_iter().flat_map(|step| &step.depends_on));
+        }
+    }
+    run.past.iter().any(|past| before.contains(&past.step) && did(past))
+}
+
 /// The field that may be edited is changed in what the gate shows: a step's arguments, or what a checkpoint
 /// hands on.
 fn amend(
@@ -114,12 +135,17 @@ fn amend(
     value: &Value,
     asked: &mut Asked<'_>,
 ) -> Result<Fact, Refusal> {
-    let Some(field) = step.edit.clone() else {
+    // Which events a step waits for is known beforehand, from the definition.
+    let is_fixed = step.capability.as_deref() == Some("wait.event");
+    let Some(field) = step.edit.clone().filter(|_| !is_fixed) else {
         return Err(Refusal::NotAmendable { step: step.number });
     };
     let mut rendered = match step.kind {
         StepKind::Checkpoint => {
-            let gets = gets(sop, run, step);
+            let gets = match live.amended {
+                Some(seq) => Gets::One(Some(Place::own(seq))),
+                None => gets(sop, run, step),
+            };
             let value = match gets {
                 Gets::One(Some(place)) => asked.look(Need::Value(place)),
                 Gets::One(None) => Value::Null,
@@ -171,11 +197,15 @@ fn revise(
     guidance: &str,
 ) -> Result<Fact, Refusal> {
     let no_draft = Refusal::NoDraft { gate: gate.gate };
+    let is_shared = |number: u32| {
+        sop.steps.iter().any(|it| it.number != step.number && it.depends_on.contains(&number))
+    };
     let draft = match step.depends_on.as_slice() {
         [] if sop.is_graph() => None,
         [] => run.past.last(),
-        [only] => run.past(*only),
-        [_, _, ..] => None,
+        // What others have gone on with stays as it was.
+        [only] if !is_shared(*only) => run.past(*only),
+        [_, ..] => None,
     };
     let Some(draft) = draft.filter(|past| past.how == How::Done) else { return Err(no_draft) };
     let kind = sop.step(draft.step).map(|step| step.kind);

@@ -7,7 +7,7 @@ use crate::definition::{Definition, ExecutionMode, Priority, Step, StepKind};
 use crate::engine::evolve::Move;
 use crate::engine::state::{Gate, How, Live, Run, Stand, Stored};
 use crate::id::{Digest, EventId, RunId, SopName};
-use crate::limits::{ATTEMPT_TIMEOUT_MS, INLINE_BYTES_MAX};
+use crate::limits::{ATTEMPT_TIMEOUT_MS, INLINE_BYTES_MAX, WAIT_MS_MAX};
 use crate::matching::Wait;
 use crate::template;
 use crate::time::Timestamp;
@@ -68,11 +68,11 @@ impl Move<'_, '_> {
         }
     }
 
-    /// A gate opens before step `number`.
-    pub(super) fn open_gate(&mut self, number: u32) {
+    /// A gate opens before step `number`, which shows `amended` if that is given.
+    pub(super) fn open_gate(&mut self, number: u32, amended: Option<&Stored>) {
         let Some(step) = self.sop.step(number) else { return };
         self.run.gates += 1;
-        let args = self.asked.latest_args(number);
+        let args = amended.cloned().or_else(|| self.asked.latest_args(number));
         let gate = Gate {
             gate: self.run.gates,
             shown: shown(&self.run, step, args.as_ref()),
@@ -90,6 +90,10 @@ impl Move<'_, '_> {
         let stand = match (step.kind, step.capability.as_deref()) {
             (StepKind::Execute | StepKind::Checkpoint, _) => Stand::Person { until },
             (StepKind::Capability, Some("wait")) => match self.wait_until(step) {
+                Ok(until) if until.millis_since(self.at) > WAIT_MS_MAX => {
+                    let reason = format!("it would wait until {until}, which is more than a year");
+                    return self.failed_for_good(number, How::Failed, &reason);
+                }
                 Ok(until) => Stand::Timer { until },
                 Err(reason) => return self.failed_for_good(number, How::Failed, &reason),
             },
@@ -122,9 +126,9 @@ impl Move<'_, '_> {
 
     /// The arguments of a step that the engine itself carries out.
     fn args(&mut self, step: &Step) -> Result<Value, String> {
-        let with = step.with.clone().unwrap_or(Value::Null);
-        if !template::is_template(&with) {
-            return Ok(with);
+        // They are in an entry when they are templates, and when an approver has changed them.
+        if self.run.live(step.number).is_none_or(|live| live.args.is_none()) {
+            return Ok(step.with.clone().unwrap_or(Value::Null));
         }
         let stored = match self.asked.latest_args(step.number) {
             Some(stored) => Some(stored),
@@ -172,9 +176,18 @@ impl Move<'_, '_> {
 
     /// The run that `step` starts.
     fn child(&mut self, step: &Step) -> Result<RunId, String> {
-        let with = self.args(step)?;
-        let name = with.get("sop").and_then(Value::as_str).unwrap_or_default();
-        let sop = SopName::parse(name).map_err(|error| error.to_string())?;
+        let authored = step.with.as_ref().and_then(|with| with.get("sop")).and_then(Value::as_str);
+        let is_settled =
+            |name: &&str| !template::is_template_text(name) && step.edit.as_deref() != Some("sop");
+        // The arguments, which may be large, are looked at only where they say which.
+        let name = match authored.filter(is_settled) {
+            Some(name) => name.to_owned(),
+            None => {
+                let with = self.args(step)?;
+                with.get("sop").and_then(Value::as_str).unwrap_or_default().to_owned()
+            }
+        };
+        let sop = SopName::parse(&name).map_err(|error| error.to_string())?;
         let attempt = self.run.live(step.number).map_or(1, |live| live.attempt);
         let event = child_event(&self.run, step.number, attempt, self.at);
         Ok(RunId::derive(&self.run.identity.tenant, &sop, &event, self.at))
@@ -189,7 +202,7 @@ pub(crate) fn child_event(run: &Run, step: u32, attempt: u32, at: Timestamp) -> 
 
 /// Whether `step` waits for an approval before it runs: its own keys, the SOP's mode, or its own
 /// mode, which can only tighten.
-pub(crate) fn gated(sop: &Definition, step: &Step) -> bool {
+pub fn gated(sop: &Definition, step: &Step) -> bool {
     let by_mode = |mode: ExecutionMode| match mode {
         ExecutionMode::Auto | ExecutionMode::Deterministic => false,
         ExecutionMode::Supervised => step.number == 1,

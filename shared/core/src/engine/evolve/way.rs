@@ -3,7 +3,7 @@
 use crate::definition::{OnFailure, Step};
 use crate::engine::evolve::Move;
 use crate::engine::state::{End, How, Live, Past, Phase, Stand};
-use crate::limits::VISITS_MAX;
+use crate::limits::{ANSWERS_MAX, VISITS_MAX};
 
 /// Where a sequence goes on.
 enum Way {
@@ -19,6 +19,20 @@ impl Move<'_, '_> {
 
     /// Something came to its end: what follows begins, unless the run is paused.
     pub(super) fn go_on(&mut self) {
+        // A step that fails as soon as it is come to leads here again: in turn, not within each other.
+        if self.going.is_some() {
+            self.going = Some(true);
+            return;
+        }
+        self.going = Some(true);
+        while self.going == Some(true) {
+            self.going = Some(false);
+            self.go_on_once();
+        }
+        self.going = None;
+    }
+
+    fn go_on_once(&mut self) {
         if !matches!(self.run.phase, Phase::Open) {
             return;
         }
@@ -69,6 +83,10 @@ impl Move<'_, '_> {
                 let reason = format!("step {number} was come to more than {VISITS_MAX} times");
                 return self.finish(number, End::Failed { reason });
             }
+            if self.asked.answers.len() >= ANSWERS_MAX {
+                let reason = format!("more than {ANSWERS_MAX} conditions and templates in a row");
+                return self.finish(number, End::Failed { reason });
+            }
             if !self.skipped(step) {
                 return self.come_to(step);
             }
@@ -79,18 +97,13 @@ impl Move<'_, '_> {
 
     /// A graph begins all steps whose dependencies have come to their end.
     fn begin_ready(&mut self) {
-        // Skipping one may make others ready, all of which come after it.
-        for step in &self.sop.steps {
-            if !matches!(self.run.phase, Phase::Open) {
-                return;
-            }
-            let is_under_way = self.run.live(step.number).is_some();
-            let is_ready = step.depends_on.iter().all(|number| self.is_settled(*number));
-            if is_under_way || !is_ready || self.is_settled(step.number) {
-                continue;
-            }
+        // Skipping one may make others ready, also such as come before it.
+        while let Some(step) = self.sop.steps.iter().find(|step| self.is_ready(step)) {
             if !self.skipped(step) {
                 self.come_to(step);
+            }
+            if !matches!(self.run.phase, Phase::Open) {
+                return;
             }
         }
         let is_over = self.sop.steps.iter().all(|step| self.is_settled(step.number));
@@ -98,6 +111,13 @@ impl Move<'_, '_> {
             let last = self.run.past.last().map_or(0, |past| past.step);
             self.finish(last, End::Completed);
         }
+    }
+
+    /// Whether `step` of a graph can begin.
+    fn is_ready(&self, step: &Step) -> bool {
+        self.run.live(step.number).is_none()
+            && !self.is_settled(step.number)
+            && step.depends_on.iter().all(|number| self.is_settled(*number))
     }
 
     /// Whether what depends on step `number` need not wait for it any more.
@@ -130,6 +150,7 @@ impl Move<'_, '_> {
             tries: before.map_or(0, |past| past.tries),
             revisions: before.map_or(0, |past| past.revisions),
             event: None,
+            worker: None,
         };
         self.note(past);
         true
@@ -147,6 +168,7 @@ impl Move<'_, '_> {
             revisions: before.map_or(0, |past| past.revisions),
             args: None,
             guidance: None,
+            amended: None,
             stand: Stand::Slot,
         };
         self.put(live);
@@ -154,7 +176,7 @@ impl Move<'_, '_> {
             return;
         }
         if super::gated(self.sop, step) {
-            self.open_gate(step.number);
+            self.open_gate(step.number, None);
         } else {
             self.begin(step.number);
         }

@@ -162,6 +162,7 @@ fn a_key_that_stands_too_deep_is_reported() {
     for list in [
         "   1. sub\n      - requires_confirmation: true\n",
         "   - Remark:\n     - kind: checkpoint\n",
+        "   - Remark\n    that goes on\n       - kind: checkpoint\n",
     ] {
         assert_eq!(codes(&format!("## Steps\n\n1. **T** — x\n{list}")), ["SOP0306"], "{list}");
     }

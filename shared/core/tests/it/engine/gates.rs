@@ -1,9 +1,9 @@
 //! Which steps wait for a yes.
 
-use sop_core::definition::{ExecutionMode, Priority, StepKind};
-use sop_core::engine::State;
+use sop_core::definition::{Definition, ExecutionMode, Priority, StepKind};
+use sop_core::engine::{Input, Stand};
 
-use super::{definition, started};
+use super::{Play, definition, done, outcome, report, yes};
 
 const MODES: [ExecutionMode; 5] = [
     ExecutionMode::Auto,
@@ -27,15 +27,15 @@ fn by_mode(mode: ExecutionMode, priority: Priority, number: u32) -> bool {
     }
 }
 
-/// Mode, priority, place, confirmation, kind and the step's own mode, in every combination: a step
-/// waits if any of them asks for it, and no mode of its own takes that back.
+/// G1, G2, G3: mode, priority, place, confirmation, kind and the step's own mode, in every combination: a
+/// step waits if any of them asks for it, and no mode of its own takes that back.
 #[test]
 fn a_step_waits_when_anything_asks_for_it() {
     let mut combinations = 0;
     for mode in MODES {
         for priority in PRIORITIES {
             for own in [None].into_iter().chain(MODES.map(Some)) {
-                for letter in ["d", "c", "n", "w", "D", "C", "N", "W"] {
+                for letter in ["d", "c", "n", "w", "e", "s", "D", "C", "N", "W", "E", "S"] {
                     for number in [1, 2] {
                         let letters =
                             if number == 1 { letter.to_owned() } else { format!("n{letter}") };
@@ -47,40 +47,55 @@ fn a_step_waits_when_anything_asks_for_it() {
                             || step.kind == StepKind::Checkpoint
                             || by_mode(mode, priority, number)
                             || own.is_some_and(|own| by_mode(own, priority, number));
-                        assert_eq!(
-                            waits(&sop, number),
-                            expected,
-                            "{mode:?} {priority:?} {own:?} {letters}"
-                        );
+                        let waits = waits(sop, number);
+                        assert_eq!(waits, expected, "{mode:?} {priority:?} {own:?} {letters}");
                         combinations += 1;
                     }
                 }
             }
         }
     }
-    assert_eq!(combinations, 5 * 4 * 6 * 8 * 2);
+    assert_eq!(combinations, 5 * 4 * 6 * 12 * 2);
 }
 
 /// Whether a run that comes to step `number` waits for an approval there.
-fn waits(sop: &sop_core::definition::Definition, number: u32) -> bool {
-    use sop_core::engine::{Decision, Input, Verdict};
-    let mut last = started(sop, false);
+fn waits(sop: Definition, number: u32) -> bool {
+    let mut play = Play::start(sop);
     for _ in 0..3 {
-        let input = match last.entry.after.state {
-            State::AwaitingApproval { step, .. } if step == number => return true,
-            State::AwaitingApproval { gate, .. } => {
-                Input::Decide { gate, decision: Decision::Approve { comment: None } }
+        let live = &play.run().live[0];
+        let input = match &live.stand {
+            Stand::Approval(_) if live.step == number => return true,
+            Stand::Approval(gate) => yes(gate.gate),
+            Stand::Performer { .. } if live.step < number => {
+                outcome(live.step, live.attempt, done())
             }
-            State::Performing { step, attempt, .. } if step < number => {
-                Input::Outcome { step, attempt, verdict: Verdict::Completed { output: None } }
-            }
-            State::Performing { .. }
-            | State::Queued { .. }
-            | State::AwaitingPerson { .. }
-            | State::Sleeping { .. }
-            | State::Finished { .. } => return false,
+            _ => return false,
         };
-        last = super::apply(sop, &last, &input, super::EPOCH, false).unwrap();
+        play.give(0, "anna", &input).unwrap();
     }
     panic!("it comes to step {number}");
+}
+
+/// G5, G6: a gate stands before its step: nothing of the step begins until somebody approves; then a
+/// checkpoint is done, and any other step begins.
+#[test]
+fn nothing_of_a_step_begins_before_its_gate_is_passed() {
+    for (letter, then) in [
+        ('D', "1 person"),
+        ('N', "1 performer"),
+        ('W', "1 timer"),
+        ('E', "1 event"),
+        ('S', "1 child"),
+        ('C', "completed at 1"),
+    ] {
+        let mut play = Play::start(definition(&letter.to_string()));
+        assert_eq!(play.stands(), "1 approval 1", "{letter}");
+        for early in [outcome(1, 1, done()), report(1, done()), Input::Wake, Input::Admit] {
+            assert!(play.give(1000, "executor", &early).is_err(), "{letter} {early:?}");
+        }
+        assert!(sop_core::engine::outstanding(&play.sop, play.run()).is_empty());
+        play.give(1, "anna", &yes(1)).unwrap();
+        assert_eq!(play.stands(), then, "{letter}");
+        play.verify();
+    }
 }

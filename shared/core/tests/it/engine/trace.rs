@@ -2,35 +2,34 @@
 
 use std::fmt::Write;
 
-use sop_core::engine::{Decision, Effect, Input, Transition, Verdict, outstanding};
-use sop_core::journal::verify;
+use sop_core::engine::{Decision, Effect, Input, outstanding};
 
-use super::{apply, at, definition, started};
+use super::{Play, cancel, definition, done, failed, no, outcome, report};
 
 fn yes(gate: u32) -> Input {
     Input::Decide { gate, decision: Decision::Approve { comment: Some("fine".into()) } }
 }
 
-fn outcome(step: u32) -> Input {
-    Input::Outcome { step, attempt: 1, verdict: Verdict::Completed { output: None } }
-}
-
-fn line(sop: &sop_core::definition::Definition, one: &Transition, text: &mut String) {
-    let did = serde_json::to_value(&one.entry.fact).unwrap()["did"].clone();
-    let state = serde_json::to_value(&one.entry.after.state).unwrap();
-    let slot = one.slot.as_ref().map_or(String::new(), |slot| {
+fn line(play: &Play, text: &mut String) {
+    let slot = play.last.slot.as_ref().map_or(String::new(), |slot| {
         format!(" active {:+} waiting {:+}", slot.active, slot.waiting)
     });
-    let effects: Vec<&str> = outstanding(sop, &one.entry.after)
+    let effects: Vec<&str> = outstanding(&play.sop, play.run())
         .iter()
         .map(|effect| match effect {
             Effect::Perform { .. } => "perform",
+            Effect::StartChild { .. } => "start child",
+            Effect::TellParent { .. } => "tell parent",
+            Effect::CancelChild { .. } => "cancel child",
+            Effect::Notify { .. } => "notify",
             Effect::Wake { .. } => "wake",
             Effect::AdmitNext { .. } => "admit next",
         })
         .collect();
-    let (did, is, step) = (did.as_str().unwrap(), state["is"].as_str().unwrap(), &state["step"]);
-    writeln!(text, "{} {did} -> {is} {step}{slot} {effects:?}", one.entry.seq).unwrap();
+    let entry = &play.last.entry;
+    let (did, stands) = (super::did(&entry.fact), play.stands());
+    let stands: String = stands.chars().take(80).collect();
+    writeln!(text, "{} {did} -> {stands}{slot} {effects:?}", entry.seq).unwrap();
 }
 
 /// Plays `inputs`, each at its second and either with a free slot or without one.
@@ -42,37 +41,37 @@ fn play(
 ) -> String {
     let mut sop = definition(letters);
     sop.max_concurrent = max_concurrent;
-    let mut last = started(&sop, full);
-    let (mut text, mut sealed) = (String::new(), vec![last.entry.seal()]);
-    line(&sop, &last, &mut text);
+    let mut play = Play::start_with(sop, None, full);
+    let mut text = String::new();
+    line(&play, &mut text);
     for (secs, full, input) in inputs {
-        match apply(&sop, &last, input, at(*secs), *full) {
-            Ok(next) => {
-                line(&sop, &next, &mut text);
-                sealed.push(next.entry.seal());
-                last = next;
-            }
+        match play.give_at(*secs, "test", input, *full) {
+            Ok(_) => line(&play, &mut text),
             Err(refusal) => writeln!(text, "  {refusal}").unwrap(),
         }
     }
-    verify(&sealed, &sop).unwrap();
+    play.verify();
     text
 }
 
 #[test]
 fn a_run_of_all_kinds_of_steps() {
+    let event = Input::Event { step: 5, event: super::event_id(9), payload: None };
     let inputs = [
-        (1, false, outcome(1)),
-        (2, false, outcome(1)),
+        (1, false, outcome(1, 1, done())),
+        (2, false, outcome(1, 1, done())),
         (3, false, yes(1)),
         (4, false, Input::Wake),
         (13, false, Input::Wake),
         (14, false, yes(1)),
         (15, false, yes(2)),
-        (16, false, Input::Report { step: 4, verdict: Verdict::Completed { output: None } }),
-        (17, false, Input::Wake),
+        (16, false, report(4, done())),
+        (17, false, event.clone()),
+        (18, false, event),
+        (19, false, outcome(6, 1, done())),
+        (20, false, Input::Wake),
     ];
-    insta::assert_snapshot!(play("ncwD", None, false, &inputs));
+    insta::assert_snapshot!(play("ncwDes", None, false, &inputs));
 }
 
 #[test]
@@ -81,25 +80,23 @@ fn a_run_that_waits_for_slots() {
         (1, false, Input::Wake),
         (2, false, Input::Admit),
         (2, false, Input::Admit),
-        (3, false, outcome(1)),
+        (3, false, outcome(1, 1, done())),
         (14, true, Input::Wake),
         (15, false, Input::Admit),
         (315, false, Input::Wake),
-        (316, false, outcome(3)),
+        (316, false, outcome(3, 1, done())),
     ];
     insta::assert_snapshot!(play("nwn", Some(1), true, &inputs));
 }
 
 #[test]
 fn runs_that_end_early() {
-    let deny = Input::Decide { gate: 1, decision: Decision::Deny { reason: "not now".into() } };
-    let cancel = Input::Cancel { reason: "no".repeat(2_000) };
-    let failed =
-        Input::Outcome { step: 1, attempt: 1, verdict: Verdict::Failed { reason: "r".into() } };
-    let mut text = play("cn", None, false, &[(1, false, deny.clone()), (2, false, deny)]);
-    text += &play("nn", Some(1), true, &[(1, false, cancel.clone())]);
-    text += &play("nn", Some(1), false, &[(1, false, cancel), (2, false, outcome(1))]);
-    text += &play("nn", Some(1), false, &[(1, false, failed)]);
+    let long = Input::Cancel { reason: "no".repeat(2_000) };
+    let mut text = play("cn", None, false, &[(1, false, no(1)), (2, false, no(1))]);
+    text += &play("nn", Some(1), true, &[(1, false, cancel())]);
+    let late = outcome(1, 1, done());
+    text += &play("nn", Some(1), false, &[(1, false, long), (2, false, late)]);
+    text += &play("nn", Some(1), false, &[(1, false, outcome(1, 1, failed()))]);
     text += &play("", Some(1), false, &[]);
     insta::assert_snapshot!(text);
 }

@@ -147,16 +147,11 @@ async fn completed<S: Blobs, Q, C>(
 }
 
 /// Sends word of a gate, while it is open, to each of its routes.
-pub(super) async fn notify<S, Q, C, P>(
-    host: &Host<S, Q, C>,
+pub(super) async fn notify<P: Perform>(
     performer: &P,
     (sop, run): Of<'_>,
     effect: &Effect,
-) -> Result<(), FlowError>
-where
-    C: Clock,
-    P: Perform,
-{
+) -> Result<(), FlowError> {
     let Effect::Notify { gate, escalations, routes, .. } = effect else {
         return Err(FlowError::WrongQueue);
     };
@@ -168,7 +163,8 @@ where
     for (number, route) in routes.iter().enumerate() {
         let notice = Notice {
             id: format!("{}-{gate}-{escalations}-{number}", run.identity.id),
-            at: host.now(),
+            at: live.since,
+            subject: format!("{} waits for an approval of step {}", sop.name, live.step),
             route: route.clone(),
             body: body.clone(),
         };
