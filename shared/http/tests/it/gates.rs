@@ -188,13 +188,21 @@ async fn one_field_may_be_amended_within_its_size() {
     let long = json!({ "revision": 1, "decision": "approve", "comment": "x".repeat(20_000) });
     decide(&house.anna, &run, &long).refused(world, 413, "too_large", &[]).await;
     let amended = amend(&json!("summer")).taken(world, 200).await;
-    assert_eq!(amended["run"]["gate"], 2, "{amended}");
+    // The other one of the quorum says yes to the result, at a gate of its own.
+    let awaited = &amended["run"]["awaits"][0];
+    assert_eq!((&awaited["step"], &awaited["votes"]), (&json!(2), &json!(["anna"])), "{amended}");
+    let shown = house.gate(&run, 2).await;
+    assert_eq!(shown["input"], json!({ "text": "summer", "size": 1 }));
+    assert_eq!(shown["edit"], json!({ "field": "text", "value": "summer" }));
     let ledger = world.ledger(&run).await;
     let fact = &ledger.last().unwrap()["fact"];
     assert_eq!((&fact["did"], &fact["field"]), (&json!("amended"), &json!("text")));
     assert_eq!(fact["before"]["inline"], "\"spring\"");
     assert_eq!(fact["after"]["inline"], "\"summer\"");
-    let body = json!({ "revision": 2, "decision": "amend", "value": "x" });
+    approve(&house.ben, &run, 1).refused(world, 409, "superseded", &[]).await;
+    let approved = approve(&house.ben, &run, 2).taken(world, 200).await;
+    assert_eq!(approved["run"]["gate"], 3, "{approved}");
+    let body = json!({ "revision": 3, "decision": "amend", "value": "x" });
     decide(&house.anna, &run, &body).refused(world, 409, "not_amendable", &[]).await;
 }
 
