@@ -23,7 +23,7 @@ async fn pushed(world: &World, version: &str, draft: bool) -> String {
     world.clock.advance(1_000);
     let answer = push(world, version, draft).taken(world, 200).await;
     assert_eq!(answer["version"].is_null(), draft, "{answer}");
-    answer["sops"][0]["digest"].as_str().unwrap().to_owned()
+    answer["sops"][0]["digest"].as_str().expect("a digest").to_owned()
 }
 
 fn publish(world: &World, body: &Value) -> Ask {
@@ -38,8 +38,8 @@ fn hook(world: &World) -> Ask {
 async fn versions(world: &World) -> Vec<(String, String)> {
     let answer = ask("GET /api/sops/tidy/versions").bearer(&world.token).taken(world, 200).await;
     assert_eq!(answer["sop"], "tidy");
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let all = answer["versions"].as_array().unwrap();
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let all = answer["versions"].as_array().expect("versions");
     all.iter().map(|it| (text(&it["version"]), text(&it["status"]))).collect()
 }
 
