@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use sop_core::Timestamp;
 use sop_core::definition::Definition;
-use sop_core::engine::{self, Cause, Decided, Given, Input, Refusal, Run, Stored, Values, Verdict};
+use sop_core::engine::{
+    self, Cause, Decided, Fact, Given, Input, Refusal, Run, Stored, Values, Verdict,
+};
 use sop_core::id::{Digest, InputId, RunId};
 use sop_core::journal::{Entry, Sealed};
 
@@ -119,14 +121,24 @@ where
     Ok(At { sop, hash: sealed.hash, entry })
 }
 
-/// Why `input` would change nothing now, without changing anything.
-pub(super) async fn refusal<S, Q, C>(
+/// What an input would come to.
+pub(super) enum Judged {
+    /// It moves the run.
+    Moves,
+    /// It is refused, and the ledger tells of it.
+    Told,
+    /// It changes nothing, and why.
+    Refused(Refusal),
+}
+
+/// What `input` would come to now, without changing anything.
+pub(super) async fn judge<S, Q, C>(
     host: &Host<S, Q, C>,
     at: &At,
     id: &InputId,
     by: &str,
     input: &Input,
-) -> Result<Option<Refusal>, FlowError>
+) -> Result<Judged, FlowError>
 where
     S: Journal + Blobs,
     C: Clock,
@@ -137,10 +149,15 @@ where
         let cause = Cause { input: id.clone(), by: by.to_owned() };
         let given = Given { cause, now: host.now(), queued: false, values: &values };
         match engine::decide(&at.sop, at.run(), newest, input, given) {
-            Decided::Moves(_) => return Ok(None),
-            Decided::Refused(refusal) => return Ok(Some(refusal)),
+            Decided::Moves(transition) => {
+                let is_told = matches!(transition.entry.fact, Fact::Refused { .. });
+                return Ok(if is_told { Judged::Told } else { Judged::Moves });
+            }
+            Decided::Refused(refusal) => return Ok(Judged::Refused(refusal)),
             // Only a decision is judged by values; of the rest they only say where the run goes.
-            Decided::Needs(_) if !matches!(input, Input::Decide { .. }) => return Ok(None),
+            Decided::Needs(_) if !matches!(input, Input::Decide { .. }) => {
+                return Ok(Judged::Moves);
+            }
             Decided::Needs(needs) => {
                 values::fetch(host, at.run(), (at.entry.seq + 1, None), needs, &mut values).await?;
             }
