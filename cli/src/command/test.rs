@@ -14,7 +14,7 @@ use sop_testkit::story::{self, Cast, Coverage, Problem, Story};
 use crate::args::SopsDir;
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::render::{Screen, Style, count, printable, printable_block};
+use crate::render::{Screen, Style, printable, printable_block};
 use crate::workspace::{Folder, Workspace};
 
 /// Arguments of `sop test`.
@@ -201,11 +201,9 @@ fn print(
         print_coverage(one, screen)?;
     }
     let failed = told.iter().filter(|told| !told.problems.is_empty()).count();
-    let passed = told.len() - failed;
-    screen.line(format!(
-        "{passed} of {} hold",
-        count(told.len(), "story").replace("storys", "stories")
-    ))?;
+    let stories =
+        if told.len() == 1 { "1 story".to_owned() } else { format!("{} stories", told.len()) };
+    screen.line(format!("{stories}: {} hold, {failed} do not", told.len() - failed))?;
     Ok(())
 }
 

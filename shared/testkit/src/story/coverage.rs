@@ -78,7 +78,21 @@ impl Coverage {
             Fact::Amended { gate, .. } => self.take_of(gated(*gate), AMENDED),
             Fact::Denied { gate, .. } => self.take_of(gated(*gate), DENIED),
             Fact::GateTimedOut { gate, .. } => self.take_of(gated(*gate), TIMED_OUT),
-            _ => {}
+            Fact::Started { .. }
+            | Fact::Admitted
+            | Fact::Voted { .. }
+            | Fact::Revised { .. }
+            | Fact::Refused { .. }
+            | Fact::StepCompleted { .. }
+            | Fact::StepFailed { .. }
+            | Fact::OutcomeUnknown { .. }
+            | Fact::Woke { .. }
+            | Fact::EventCame { .. }
+            | Fact::Paused
+            | Fact::Resumed
+            | Fact::Retried { .. }
+            | Fact::Cancelled { .. }
+            | Fact::TimedOut => {}
         }
         self.note_failures(sop, before, &entry.after);
     }

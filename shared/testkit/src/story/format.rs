@@ -231,7 +231,7 @@ impl Story {
     pub fn parse(text: &str) -> Result<Self, StoryError> {
         keys::check(text)?;
         let root: Table = text.parse().map_err(|error| keys::syntax(text, &error))?;
-        let top = Part { table: &root, name: "story".to_owned() };
+        let top = Part { table: &root, name: TOP.to_owned() };
         let start = match top.text("start")? {
             None => EPOCH,
             Some(text) => Timestamp::parse_rfc3339(&text).ok_or_else(|| {
@@ -258,6 +258,9 @@ impl Story {
         Ok(story)
     }
 }
+
+/// What the outermost table is called.
+const TOP: &str = "the story";
 
 /// One table of a story.
 pub(super) struct Part<'t> {
@@ -322,7 +325,7 @@ impl<'t> Part<'t> {
     fn tables(&self, key: &str) -> Result<VecDeque<Part<'t>>, StoryError> {
         let Some(value) = self.table.get(key) else { return Ok(VecDeque::new()) };
         let tables = value.as_array().map(|list| list.iter().map(Toml::as_table).enumerate());
-        let header = if self.name == "story" { key.to_owned() } else { format!("expect.{key}") };
+        let header = if self.name == TOP { key.to_owned() } else { format!("expect.{key}") };
         tables
             .and_then(|tables| {
                 let part = |(at, table)| {

@@ -96,17 +96,15 @@ pub(super) fn check(text: &str) -> Result<(), StoryError> {
     only(text, root, STORY, "a story")?;
     for input in list(root, "input") {
         let verb = BESIDES.iter().find(|(verb, _)| input.contains_key(*verb));
-        let mut allowed: Vec<&str> = match verb {
-            Some((_, besides)) => besides.to_vec(),
-            None => Vec::new(),
+        let (takes, what): (&[&str], String) = match verb {
+            Some((verb, besides)) => (besides, format!("an [[input]] that says `{verb}`")),
+            None => (VERBS, "an [[input]]".to_owned()),
         };
-        allowed.push("after");
-        allowed.extend(VERBS);
-        let what = match verb {
-            Some((verb, _)) => format!("an [[input]] that says `{verb}`"),
-            None => "an [[input]]".to_owned(),
-        };
-        only(text, input, &allowed, &what)?;
+        let mut shown = vec!["after"];
+        shown.extend(takes);
+        // A second verb is spoken of later.
+        let other = |key: &str| VERBS.contains(&key);
+        only_but(text, input, (&shown, other), &what)?;
     }
     for answer in list(root, "answer") {
         only(text, answer, ANSWER, "an [[answer]]")?;
@@ -124,15 +122,24 @@ fn list<'t, 'i>(table: &'t DeTable<'i>, key: &str) -> Vec<&'t DeTable<'i>> {
     let Some(DeValue::Array(values)) = table.get(key).map(Spanned::get_ref) else {
         return Vec::new();
     };
-    let tables = values.iter().filter_map(|value| match value.get_ref() {
-        DeValue::Table(table) => Some(table),
-        _ => None,
-    });
-    tables.collect()
+    let table = |value: &'t Spanned<DeValue<'i>>| {
+        if let DeValue::Table(table) = value.get_ref() { Some(table) } else { None }
+    };
+    values.iter().filter_map(table).collect()
 }
 
 fn only(text: &str, table: &DeTable<'_>, allowed: &[&str], what: &str) -> Result<(), StoryError> {
-    let strangers = table.keys().filter(|key| !allowed.contains(&key.get_ref().as_ref()));
+    only_but(text, table, (allowed, |_| false), what)
+}
+
+fn only_but(
+    text: &str,
+    table: &DeTable<'_>,
+    (allowed, besides): (&[&str], impl Fn(&str) -> bool),
+    what: &str,
+) -> Result<(), StoryError> {
+    let is_known = |key: &str| allowed.contains(&key) || besides(key);
+    let strangers = table.keys().filter(|key| !is_known(key.get_ref().as_ref()));
     let Some(stranger) = strangers.min_by_key(|key| key.span().start) else { return Ok(()) };
     let word = stranger.get_ref();
     let probable = allowed
