@@ -11,4 +11,5 @@ mod layout;
 mod offline;
 mod pairing;
 mod people;
+mod stories;
 mod stub;
