@@ -88,3 +88,19 @@ async fn a_story_tells_the_same_each_time() {
     assert_eq!(first, second);
     assert!(first.ends_with("completed\n"), "{first}");
 }
+
+/// Every story that the table of traps names is there.
+#[test]
+fn the_table_of_traps_names_stories_that_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let table = text(&root.join("../../docs/traps.md")).expect("the table");
+    let folders = ["gate/", "admission/", "routing/", "failure/", "approval/", "traps/"];
+    let named = table.split('`').skip(1).step_by(2);
+    let named = named.filter(|name| folders.iter().any(|folder| name.starts_with(folder)));
+    let mut count = 0;
+    for name in named {
+        assert!(root.join("tests/stories").join(name).join("stories").is_dir(), "{name}");
+        count += 1;
+    }
+    assert!(count > 50, "{count} stories are named");
+}
