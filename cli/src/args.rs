@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use crate::command::{
-    amend, approve, archive, audit, cancel, capabilities, complete, deny, dev, diff, emit, events,
-    explain, fail, fmt, inbox, list, matching, new, pair, pause, publish, push, rerun, resume,
-    retry, revise, rollback, run, runs, show, status, test, validate, versions,
+    amend, approve, archive, audit, backtest, cancel, capabilities, complete, deny, dev, diff,
+    emit, events, explain, fail, fmt, inbox, list, matching, new, pair, pause, plan, publish, push,
+    rerun, resume, retry, revise, rollback, run, runs, show, status, test, validate, versions,
 };
 
 /// Where a host on this machine listens.
@@ -119,6 +119,10 @@ pub(crate) enum Command {
     Matching(matching::Args),
     /// Play the stories of local SOPs and tell which do not hold; needs no server
     Test(test::Args),
+    /// Tell the steps, gates and effects that an event would lead to; needs no server
+    Plan(plan::Args),
+    /// Tell what local definitions would have done with recorded events; sends nothing
+    Backtest(backtest::Args),
     /// Tell what differs between two definitions
     Diff(diff::Args),
     /// List the built-ins that a step can name, and what each takes

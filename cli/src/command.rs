@@ -10,6 +10,7 @@ pub(crate) mod amend;
 pub(crate) mod approve;
 pub(crate) mod archive;
 pub(crate) mod audit;
+pub(crate) mod backtest;
 pub(crate) mod cancel;
 pub(crate) mod capabilities;
 pub(crate) mod complete;
@@ -27,6 +28,7 @@ pub(crate) mod matching;
 pub(crate) mod new;
 pub(crate) mod pair;
 pub(crate) mod pause;
+pub(crate) mod plan;
 pub(crate) mod publish;
 pub(crate) mod push;
 pub(crate) mod rerun;
@@ -59,6 +61,8 @@ pub(crate) async fn run(command: Command, context: &mut Context) -> Result<Exit>
         Command::Show(args) => show::run(&args, context).await,
         Command::Matching(args) => matching::run(&args, context),
         Command::Test(args) => test::run(&args, context).await,
+        Command::Plan(args) => plan::run(&args, context),
+        Command::Backtest(args) => backtest::run(&args, context).await,
         Command::Push(args) => push::run(&args, context).await,
         Command::Run(args) => run::run(&args, context).await,
         Command::Emit(args) => emit::run(&args, context).await,

@@ -25,7 +25,7 @@ fn definition() -> Definition {
 fn moved(decided: Decided) -> Entry {
     match decided {
         Decided::Moves(transition) => transition.entry,
-        other => panic!("{other:?}"),
+        other @ (Decided::Refused(_) | Decided::Needs(_)) => panic!("{other:?}"),
     }
 }
 

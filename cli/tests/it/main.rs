@@ -10,4 +10,5 @@ mod kill;
 mod layout;
 mod offline;
 mod pairing;
+mod people;
 mod stub;

@@ -275,3 +275,13 @@ fn a_reader_that_stops_reading_is_no_failure() {
     assert_eq!(output.status.code(), Some(0));
     assert!(output.stderr.is_empty());
 }
+
+#[test]
+fn capabilities_tell_what_each_takes() {
+    let place = Place::new();
+    let said = place.sop_cli(&["capabilities"]);
+    assert!(said.code == 0 && said.out.contains("http.request") && said.out.contains("* url"));
+    let json = place.sop_cli(&["capabilities", "--format", "json"]).json();
+    let all = json["capabilities"].as_array().unwrap();
+    assert!(all.iter().any(|it| it["name"] == "wait.event" && it["takes"][0]["required"] == true));
+}

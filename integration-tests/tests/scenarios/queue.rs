@@ -27,6 +27,7 @@ fn event(number: u8) -> Event {
     let id = EventId::from_random(time, &[number; 10]);
     Event {
         trace: None,
+        lineage: None,
         id,
         tenant: Tenant::default(),
         source: Source::Webhook,

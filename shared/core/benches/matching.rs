@@ -5,7 +5,7 @@ use std::hint::black_box;
 use criterion::{Criterion, criterion_group, criterion_main};
 use sop_core::condition::{Condition, Payload};
 use sop_core::cron::CronExpr;
-use sop_core::definition::{Auth, Trigger, WebhookTrigger};
+use sop_core::definition::{AdmissionPolicy, Auth, Priority, Trigger, WebhookTrigger};
 use sop_core::event::{Data, Event, Source};
 use sop_core::matching::{Index, Listed, Snapshot};
 use sop_core::topic::TopicFilter;
@@ -59,6 +59,11 @@ fn sops() -> Vec<Listed> {
             max_concurrent: None,
             cooldown_secs: 0,
             timezone: "UTC".into(),
+            priority: Priority::Normal,
+            admission_policy: AdmissionPolicy::Queue,
+            max_pending_approvals: None,
+            waits: Vec::new(),
+            archived: false,
         })
         .collect()
 }
@@ -77,6 +82,7 @@ fn event(source: Source, subject: &str) -> Event {
         method: Some("POST".into()),
         actor: None,
         trace: None,
+        lineage: None,
     }
 }
 
@@ -93,7 +99,12 @@ fn scan(sops: &[Listed], event: &Event, payload: &Payload<'_>) -> Vec<(usize, us
                 && holds(&webhook.condition)
         }
         (
-            Source::Mqtt | Source::Webhook | Source::Cron | Source::Peripheral | Source::Manual,
+            Source::Mqtt
+            | Source::Webhook
+            | Source::Cron
+            | Source::Peripheral
+            | Source::Manual
+            | Source::Sop,
             _,
         ) => false,
     };

@@ -6,6 +6,8 @@ use std::thread::{self, JoinHandle};
 use serde_json::json;
 use sop_testkit::{ManualClock, MemorySecrets};
 
+use sop_runtime::flow::{Notice, Perform};
+
 use super::*;
 use crate::BuiltIns;
 
@@ -60,6 +62,16 @@ fn built_ins() -> BuiltIns<ManualClock, MemorySecrets, Told> {
     BuiltIns::new(ManualClock::default()).with_secrets(secrets).with_outlets(Told::default())
 }
 
+fn notice(route: &Route, word: Word<'_>) -> Notice {
+    Notice {
+        id: word.id.to_owned(),
+        at: word.at,
+        subject: word.subject.to_owned(),
+        route: route.clone(),
+        body: word.body.clone(),
+    }
+}
+
 fn word(body: &Value) -> Word<'_> {
     let at = Timestamp::from_millis(1_772_352_000_000);
     Word { id: "01RUN-1-0-0", at, subject: "deploy: approve step 2", body }
@@ -73,7 +85,7 @@ fn to(url: &str, secret: Option<&str>) -> Route {
 async fn a_webhook_is_signed_over_what_is_sent() {
     let (url, served) = serve("204 No Content");
     let body = json!({ "run": "01RUN", "gate": 1 });
-    built_ins().notify(&to(&url, Some("hook")), word(&body)).await.unwrap();
+    built_ins().notify(&notice(&to(&url, Some("hook")), word(&body))).await.unwrap();
     let (head, sent) = served.join().unwrap();
     assert_eq!(sent, body.to_string());
     assert!(head.starts_with("POST /hook?token=S3CRET HTTP/1.1\r\n"), "{head}");
@@ -90,7 +102,7 @@ async fn a_webhook_is_signed_over_what_is_sent() {
 #[tokio::test]
 async fn a_webhook_without_a_key_is_not_signed() {
     let (url, served) = serve("200 OK");
-    built_ins().notify(&to(&url, None), word(&json!({}))).await.unwrap();
+    built_ins().notify(&notice(&to(&url, None), word(&json!({})))).await.unwrap();
     assert!(!served.join().unwrap().0.contains("webhook-signature"));
 }
 
@@ -98,7 +110,8 @@ async fn a_webhook_without_a_key_is_not_signed() {
 async fn what_is_not_taken_is_told_without_secrets() {
     for status in ["500 Internal Server Error", "302 Found", "410 Gone"] {
         let (url, served) = serve(status);
-        let reason = built_ins().notify(&to(&url, None), word(&json!({}))).await.unwrap_err();
+        let reason =
+            built_ins().notify(&notice(&to(&url, None), word(&json!({})))).await.unwrap_err();
         served.join().unwrap();
         assert!(reason.ends_with(&format!("answered {status}; expected 2xx")), "{reason}");
         assert!(!reason.contains("S3CRET"), "{reason}");
@@ -109,7 +122,8 @@ async fn what_is_not_taken_is_told_without_secrets() {
         ("http://127.0.0.1:1/", Some("absent"), "there is no secret `absent`"),
         ("http://127.0.0.1:1/", Some("bad"), "the signing key is not base 64, as in `whsec_...`"),
     ] {
-        let reason = built_ins().notify(&to(url, secret), word(&json!({}))).await.unwrap_err();
+        let reason =
+            built_ins().notify(&notice(&to(url, secret), word(&json!({})))).await.unwrap_err();
         assert_eq!(reason, expected);
     }
 }
@@ -120,8 +134,8 @@ async fn topics_are_told_through_the_host() {
     let body = json!({ "gate": 1 });
     let mqtt = Route::Mqtt { topic: "ops/gates".to_owned() };
     let sns = Route::Sns { topic_arn: "arn:aws:sns:eu-west-1:1:ops".to_owned() };
-    built_ins.notify(&mqtt, word(&body)).await.unwrap();
-    built_ins.notify(&sns, word(&body)).await.unwrap();
+    built_ins.notify(&notice(&mqtt, word(&body))).await.unwrap();
+    built_ins.notify(&notice(&sns, word(&body))).await.unwrap();
     let told = built_ins.outlets.0.into_inner().unwrap();
     assert_eq!(
         told,
@@ -131,6 +145,6 @@ async fn topics_are_told_through_the_host() {
         ]
     );
     let without = BuiltIns::new(ManualClock::default());
-    let reason = without.notify(&mqtt, word(&body)).await.unwrap_err();
+    let reason = without.notify(&notice(&mqtt, word(&body))).await.unwrap_err();
     assert_eq!(reason, "could not publish to an MQTT topic: this host has no MQTT broker");
 }

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::condition::{Condition, Payload};
-use crate::definition::{Auth, WebhookTrigger};
+use crate::definition::{AdmissionPolicy, Auth, Priority, WebhookTrigger};
 use crate::event::{Data, Event, Source};
 use crate::id::{EventId, Tenant};
 use crate::time::Timestamp;
@@ -17,6 +17,11 @@ fn listed(name: &str, triggers: Vec<Trigger>) -> Listed {
         max_concurrent: None,
         cooldown_secs: 0,
         timezone: "UTC".into(),
+        priority: Priority::Normal,
+        admission_policy: AdmissionPolicy::Queue,
+        max_pending_approvals: None,
+        waits: Vec::new(),
+        archived: false,
     }
 }
 
@@ -65,6 +70,7 @@ fn event(source: Source, subject: &str, payload: &str) -> Event {
         method: None,
         actor: None,
         trace: None,
+        lineage: None,
     }
 }
 

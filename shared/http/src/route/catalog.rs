@@ -16,7 +16,9 @@ use sop_runtime::port::{Clock, Queue, Store};
 
 use crate::auth::caller;
 use crate::problem::Problem;
-use crate::request::{DEFINITIONS_BYTES_MAX, Segments, json, key, read, segments, sop_name};
+use crate::request::{
+    DEFINITIONS_BYTES_MAX, Segments, bad_body, json, key, read, segments, sop_name,
+};
 use crate::route::Shared;
 use crate::schema;
 use crate::wire::Push;
@@ -92,6 +94,9 @@ where
     let caller = caller(&host, &headers).await?;
     let body = read(body, DEFINITIONS_BYTES_MAX).await?;
     let push: Push = json(&body)?;
+    if push.draft && push.prune {
+        return Err(bad_body("a draft takes nothing away: `draft` and `prune` exclude each other"));
+    }
     let files: Vec<SourceFiles> = push
         .sops
         .into_iter()

@@ -26,6 +26,15 @@ async fn every_route_wants_a_token_before_anything_else() {
         format!("POST /api/runs/{run}/steps/1/complete"),
         format!("POST /api/runs/{run}/steps/x/fail"),
         format!("POST /api/runs/{run}/cancel"),
+        format!("GET /api/runs/{run}/gates/1"),
+        format!("POST /api/runs/{run}/pause"),
+        format!("POST /api/runs/{run}/resume"),
+        format!("POST /api/runs/{run}/retry"),
+        format!("POST /api/runs/{run}/rerun"),
+        "GET /api/sops/deploy/versions".into(),
+        "POST /api/sops/deploy/publish".into(),
+        "POST /api/sops/deploy/archive".into(),
+        "GET /api/definitions/x".into(),
         "GET /api/events?since=x".into(),
         "POST /api/events".into(),
     ];
@@ -72,6 +81,11 @@ async fn ids_and_names_are_looked_at() {
             format!("POST /api/gates/{run}/decision"),
             format!("POST /api/runs/{run}/steps/1/complete"),
             format!("POST /api/runs/{run}/steps/1/fail"),
+            format!("GET /api/runs/{run}/gates/1"),
+            format!("POST /api/runs/{run}/pause"),
+            format!("POST /api/runs/{run}/resume"),
+            format!("POST /api/runs/{run}/retry"),
+            format!("POST /api/runs/{run}/rerun"),
         ] {
             let body = r#"{"reason":"x"}"#;
             ask(&line)
@@ -91,11 +105,22 @@ async fn ids_and_names_are_looked_at() {
         (format!("POST /api/gates/{UNKNOWN}/decision"), r#"{"revision":1,"decision":"approve"}"#),
         (format!("POST /api/runs/{UNKNOWN}/steps/1/complete"), ""),
         (format!("POST /api/runs/{UNKNOWN}/steps/1/fail"), r#"{"reason":"x"}"#),
+        (format!("GET /api/runs/{UNKNOWN}/gates/1"), ""),
+        (format!("POST /api/runs/{UNKNOWN}/pause"), ""),
+        (format!("POST /api/runs/{UNKNOWN}/resume"), ""),
+        (format!("POST /api/runs/{UNKNOWN}/retry"), ""),
+        (format!("POST /api/runs/{UNKNOWN}/rerun"), r#"{"from":1}"#),
     ] {
         ask(&line).bearer(&world.token).body(body).refused(&world, 404, "no_run", &[]).await;
     }
     for name in ["-x", "a%20b", "a%2fb", "%2e%2e", "%00", &"x".repeat(65), "%E6%B8%A9"] {
-        for line in [format!("GET /api/sops/{name}"), format!("POST /api/sops/{name}/run")] {
+        for line in [
+            format!("GET /api/sops/{name}"),
+            format!("POST /api/sops/{name}/run"),
+            format!("GET /api/sops/{name}/versions"),
+            format!("POST /api/sops/{name}/publish"),
+            format!("POST /api/sops/{name}/archive"),
+        ] {
             ask(&line).bearer(&world.token).refused(&world, 400, "bad_sop_name", &[]).await;
         }
     }

@@ -67,24 +67,66 @@ impl World {
 
     /// A token of another tenant.
     pub(crate) async fn foreign_token(&self) -> String {
-        self.put_token("sop_foreign", Tenant::parse("other").expect("a tenant"), None).await
+        let tenant = Tenant::parse("other").expect("a tenant");
+        self.put_token("sop_foreign", "paired:00000000", tenant, None).await
     }
 
     /// A token that lapses at this very instant.
     pub(crate) async fn lapsed_token(&self) -> String {
-        self.put_token("sop_lapsed", Tenant::default(), Some(self.clock.now())).await
+        let now = Some(self.clock.now());
+        self.put_token("sop_lapsed", "paired:00000000", Tenant::default(), now).await
+    }
+
+    /// The token of a person of this tenant, by name.
+    pub(crate) async fn person(&self, name: &str) -> String {
+        self.put_token(&format!("sop_{name}"), name, Tenant::default(), None).await
+    }
+
+    /// Publishes one more SOP, under a `workspace.toml`.
+    pub(crate) async fn publish(&self, name: &str, toml: &str, markdown: &str, workspace: &str) {
+        let files = [SourceFiles {
+            directory: name.into(),
+            toml: format!("[sop]\nname = \"{name}\"\ndescription = \"d\"\n{toml}"),
+            markdown: Some(markdown.into()),
+        }];
+        let sources = Sources { files: &files, workspace: Some(("workspace.toml", workspace)) };
+        let published = flow::publish(&self.host, sources, Push::Publish, "test").await;
+        let published = published.expect("memory takes it");
+        assert!(matches!(published, Published::Active { .. }), "{published:?}");
+    }
+
+    /// A new run of `sop`, started by the holder of `token`.
+    pub(crate) async fn start(&self, sop: &str, token: &str, payload: &str) -> String {
+        let path = format!("POST /api/sops/{sop}/run");
+        let started = ask(&path).bearer(token).body(payload).taken(self, 202).await;
+        started["run_id"].as_str().expect("a run").to_owned()
+    }
+
+    /// The run as it is shown.
+    pub(crate) async fn run(&self, run: &str) -> Value {
+        ask(&format!("GET /api/runs/{run}")).bearer(&self.token).taken(self, 200).await
+    }
+
+    /// What the entries of a run's ledger say happened.
+    pub(crate) async fn ledger(&self, run: &str) -> Vec<Value> {
+        let path = format!("GET /api/runs/{run}/journal");
+        let journal = ask(&path).bearer(&self.token).taken(self, 200).await;
+        let entries = journal["entries"].as_array().expect("entries").iter();
+        let body = |entry: &Value| entry["body"].as_str().expect("text").to_owned();
+        entries.map(|entry| serde_json::from_str(&body(entry)).expect("JSON")).collect()
     }
 
     async fn put_token(
         &self,
         text: &str,
+        subject: &str,
         tenant: Tenant,
         expires_at: Option<sop_core::Timestamp>,
     ) -> String {
         let token = Token {
             hash: Digest::of(text.as_bytes()),
             tenant,
-            subject: "paired:00000000".into(),
+            subject: subject.into(),
             issued_at: self.clock.now(),
             expires_at,
         };

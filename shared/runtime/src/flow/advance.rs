@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use sop_core::Timestamp;
 use sop_core::definition::Definition;
-use sop_core::engine::{self, Cause, Decided, Given, Input, Refusal, Run, Stored, Values, Verdict};
+use sop_core::engine::{
+    self, Cause, Decided, Fact, Given, Input, Refusal, Run, Stored, Values, Verdict,
+};
 use sop_core::id::{Digest, InputId, RunId};
 use sop_core::journal::{Entry, Sealed};
 
 use crate::flow::act::{Moved, act, admit_next, look_again, prepare};
 use crate::flow::values;
-use crate::flow::{FlowError, Host};
+use crate::flow::{FlowError, Host, journal};
 use crate::port::{Append, Blobs, Catalog, Clock, Heads, Journal, Queue, Waits};
 
 /// What became of an input.
@@ -51,6 +53,9 @@ where
             act(host, &at.sop, Moved::Before { entry: &at.entry }).await?;
             return Ok(Advanced::Duplicate(Box::new(at.entry)));
         }
+        if let Some(earlier) = before(host, &at, id, input).await? {
+            return Ok(Advanced::Duplicate(Box::new(earlier)));
+        }
         if let Some(done) = once(host, &at, id, by, input).await? {
             if let (Input::Admit, Advanced::Refused(_)) = (input, &done) {
                 // The run is in the queue by a head that is behind, or two that gave their slots back at
@@ -62,6 +67,33 @@ where
         }
     }
     Err(FlowError::Contended(run.clone()))
+}
+
+/// The entry that `input` made before, when it is one that the state alone cannot tell from a new one: it
+/// would move the run once more.
+async fn before<S: Journal, Q, C>(
+    host: &Host<S, Q, C>,
+    at: &At,
+    id: &InputId,
+    input: &Input,
+) -> Result<Option<Entry>, FlowError> {
+    let could_count_again = match input {
+        Input::Pause | Input::Resume | Input::Retry => true,
+        Input::Report { step, .. } => at.run().past(*step).is_some(),
+        // Gates have numbers; but who may not decide is refused anew, on the ledger.
+        Input::Decide { .. } => at.run().refusals > 0,
+        Input::Admit
+        | Input::Outcome { .. }
+        | Input::Event { .. }
+        | Input::Cancel { .. }
+        | Input::Wake => false,
+    };
+    if !could_count_again {
+        return Ok(None);
+    }
+    let entries = journal(host, &at.run().identity.id).await?;
+    let earlier = entries.iter().find(|entry| entry.input == *id);
+    Ok(earlier.map(Sealed::open).transpose()?)
 }
 
 /// A run as it was read.
@@ -89,14 +121,24 @@ where
     Ok(At { sop, hash: sealed.hash, entry })
 }
 
-/// Why `input` would change nothing now, without changing anything.
-pub(super) async fn refusal<S, Q, C>(
+/// What an input would come to.
+pub(super) enum Judged {
+    /// It moves the run.
+    Moves,
+    /// It is refused, and the ledger tells of it.
+    Told,
+    /// It changes nothing, and why.
+    Refused(Refusal),
+}
+
+/// What `input` would come to now, without changing anything.
+pub(super) async fn judge<S, Q, C>(
     host: &Host<S, Q, C>,
     at: &At,
     id: &InputId,
     by: &str,
     input: &Input,
-) -> Result<Option<Refusal>, FlowError>
+) -> Result<Judged, FlowError>
 where
     S: Journal + Blobs,
     C: Clock,
@@ -107,10 +149,15 @@ where
         let cause = Cause { input: id.clone(), by: by.to_owned() };
         let given = Given { cause, now: host.now(), queued: false, values: &values };
         match engine::decide(&at.sop, at.run(), newest, input, given) {
-            Decided::Moves(_) => return Ok(None),
-            Decided::Refused(refusal) => return Ok(Some(refusal)),
+            Decided::Moves(transition) => {
+                let is_told = matches!(transition.entry.fact, Fact::Refused { .. });
+                return Ok(if is_told { Judged::Told } else { Judged::Moves });
+            }
+            Decided::Refused(refusal) => return Ok(Judged::Refused(refusal)),
             // Only a decision is judged by values; of the rest they only say where the run goes.
-            Decided::Needs(_) if !matches!(input, Input::Decide { .. }) => return Ok(None),
+            Decided::Needs(_) if !matches!(input, Input::Decide { .. }) => {
+                return Ok(Judged::Moves);
+            }
             Decided::Needs(needs) => {
                 values::fetch(host, at.run(), (at.entry.seq + 1, None), needs, &mut values).await?;
             }

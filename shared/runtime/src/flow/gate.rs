@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use sop_core::definition::{Definition, Policy, Step, StepKind};
-use sop_core::engine::{self, Gate, Live, Refusal, Run, Values, gets};
+use sop_core::engine::{self, Gate, Gets, Live, Place, Refusal, Run, Values, gets};
 use sop_core::id::{Digest, RunId};
 use sop_core::time::Timestamp;
 
@@ -101,7 +101,11 @@ async fn shown<S: Journal + Blobs, Q, C>(
         Some(seq) => Some(values::args_at(host, id, seq, live.step).await?.value),
         None => step.with.clone(),
     };
-    let input = values::input(host, id, &gets(sop, run, step)).await?;
+    let gets = match live.amended {
+        Some(seq) => Gets::One(Some(Place::own(seq))),
+        None => gets(sop, run, step),
+    };
+    let input = values::input(host, id, &gets).await?;
     let (prompt, prompt_problem) = match prompt(host, (sop, run), step).await? {
         None => (None, None),
         Some(Ok(text)) => (Some(text), None),

@@ -12,7 +12,7 @@ use sop_core::time::Timestamp;
 
 use crate::envelope::Body;
 use crate::flow::accept::enqueue;
-use crate::flow::advance::{advance, load, refusal};
+use crate::flow::advance::{Judged, advance, judge, load};
 use crate::flow::dispatch::event_arrived;
 use crate::flow::log;
 use crate::flow::start::admission;
@@ -83,8 +83,17 @@ where
         advance(host, run, id, by, &input).await?;
         return Ok(said(at.entry.fact));
     }
-    if let Some(refusal) = refusal(host, &at, id, by, &input).await? {
-        return refused(host, run, id, refusal).await;
+    match judge(host, &at, id, by, &input).await? {
+        Judged::Moves => {}
+        Judged::Refused(refusal) => {
+            return Ok(earlier(host, run, id).await?.unwrap_or(Submitted::Refused(refusal)));
+        }
+        // The ledger tells of each request once.
+        Judged::Told => {
+            if let Some(said) = earlier(host, run, id).await? {
+                return Ok(said);
+            }
+        }
     }
     // Only now: what is refused leaves nothing behind.
     if let Some((value, Stored::Blob { digest, .. })) = value.map(|text| (text, Stored::of(text))) {
@@ -96,21 +105,22 @@ where
     Ok(match advance(host, run, id, by, &input).await? {
         Advanced::Moved(entry) | Advanced::Duplicate(entry) => said(entry.fact),
         Advanced::Full => Submitted::Applied,
-        Advanced::Refused(refusal) => return refused(host, run, id, refusal).await,
+        Advanced::Refused(refusal) => {
+            earlier(host, run, id).await?.unwrap_or(Submitted::Refused(refusal))
+        }
     })
 }
 
-/// The input changes nothing now; it may be because it moved the run before, and the run moved on.
-async fn refused<S: Journal, Q, C>(
+/// What was said to the input before: it may have moved the run, and the run moved on.
+async fn earlier<S: Journal, Q, C>(
     host: &Host<S, Q, C>,
     run: &RunId,
     id: &InputId,
-    refusal: Refusal,
-) -> Result<Submitted, FlowError> {
+) -> Result<Option<Submitted>, FlowError> {
     let entries = journal(host, run).await?;
     match entries.iter().find(|entry| entry.input == *id) {
-        Some(earlier) => Ok(said(earlier.open()?.fact)),
-        None => Ok(Submitted::Refused(refusal)),
+        Some(earlier) => Ok(Some(said(earlier.open()?.fact))),
+        None => Ok(None),
     }
 }
 

@@ -16,6 +16,10 @@ pub fn bless(text: &str, trace: &str) -> String {
             let (before, after) = text.split_at(at);
             format!("{before}\ntrace = {value}{after}")
         }
+        Some(Place::Before(at)) => {
+            let (before, after) = text.split_at(at);
+            format!("{before}[expect]\ntrace = {value}\n\n{after}")
+        }
         None => format!("{}\n\n[expect]\ntrace = {value}\n", text.trim_end()),
     }
 }
@@ -25,6 +29,8 @@ enum Place {
     Value(Range<usize>),
     /// `[expect]` has none: it stands best below the last of its keys.
     After(usize),
+    /// There are only tables below `[expect]`.
+    Before(usize),
 }
 
 fn place(text: &str) -> Option<Place> {
@@ -36,7 +42,20 @@ fn place(text: &str) -> Option<Place> {
     }
     let texts = table.values().filter(|value| matches!(value.get_ref(), DeValue::String(_)));
     let last = texts.map(Spanned::span).map(|span| span.end).max();
-    Some(Place::After(last.unwrap_or_else(|| expect.span().end)))
+    if let Some(last) = last {
+        return Some(Place::After(last));
+    }
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        if line.starts_with("[expect]") {
+            return Some(Place::After(at + line.trim_end().len()));
+        }
+        if line.starts_with("[[expect.") {
+            return Some(Place::Before(at));
+        }
+        at += line.len();
+    }
+    None
 }
 
 fn escaped(trace: &str) -> String {
@@ -70,5 +89,11 @@ mod tests {
         assert_eq!(story.expect.trace.as_deref(), Some("y\n"));
         assert_eq!(story.expect.status.as_deref(), Some("failed"));
         assert_eq!(story.expect.calls.len(), 1);
+        for below in ["[[expect.call]]\nstep = 1\n", "[expect] # so\n[[expect.call]]\nstep = 1\n"] {
+            let fourth = bless(&format!("{head}{below}"), "z\n");
+            let story = Story::parse(&fourth).unwrap_or_else(|error| panic!("{error}\n{fourth}"));
+            assert_eq!(story.expect.trace.as_deref(), Some("z\n"));
+            assert_eq!(story.expect.calls.len(), 1);
+        }
     }
 }

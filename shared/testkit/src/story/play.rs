@@ -394,7 +394,7 @@ impl<'p, P: Perform> Stage<'p, P> {
             let is_told = |verdict: &&SopVerdict| {
                 let run = verdict.run.as_ref().and_then(|run| RunId::parse(run).ok());
                 let run = run.and_then(|run| self.seen.get(&run));
-                run.is_some_and(|seen| took(&seen.run, &line.event))
+                run.is_some_and(|seen| took(&seen.run, &line.event) || awaits_event(&seen.run))
             };
             let others: Vec<&SopVerdict> =
                 detail.verdicts.iter().filter(|verdict| !is_told(verdict)).collect();
@@ -449,6 +449,11 @@ impl<'p, P: Perform> Stage<'p, P> {
 /// Whether `event` started `run`, or is one that it waited for.
 fn took(run: &Run, event: &EventId) -> bool {
     run.identity.event == *event || run.past.iter().any(|past| past.event.as_ref() == Some(event))
+}
+
+/// Whether a step of `run` waits for an event: what the log names it for is on its way to it.
+fn awaits_event(run: &Run) -> bool {
+    run.live.iter().any(|live| matches!(live.stand, Stand::Event { .. }))
 }
 
 /// The first whole minute that is not before `at`.

@@ -21,7 +21,8 @@ use super::{
 /// How many cases each property is tried with: what takes less than a minute in all, or `SOPWITH_CASES`.
 pub(super) fn cases(default: u32) -> ProptestConfig {
     let cases = std::env::var("SOPWITH_CASES").ok().and_then(|text| text.parse().ok());
-    ProptestConfig { cases: cases.unwrap_or(default), ..ProptestConfig::default() }
+    let cases = cases.unwrap_or(default);
+    ProptestConfig { cases, max_global_rejects: cases.max(1_024), ..ProptestConfig::default() }
 }
 
 type Bits = (u8, u8, u16, u16, u8, u8);
