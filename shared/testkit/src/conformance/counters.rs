@@ -16,7 +16,7 @@ pub(super) async fn counters<S: Journal>(store: &S) {
     for count in Bound::ALL {
         a_full_count_takes_nothing(store, count).await;
         a_taken_place_is_told_before_a_full_count(store, count).await;
-        no_more_than_the_limit_take_at_once(store, count).await;
+        no_more_than_the_limit_take_a_slot_at_once(store, count).await;
     }
     every_bound_holds_beside_the_others(store).await;
     a_bound_holds_where_its_count_stays(store).await;
@@ -170,7 +170,7 @@ async fn a_taken_place_is_told_before_a_full_count<S: Journal>(store: &S, count:
     assert_eq!(store.append(&other, Some(&slot)).await.expect("answered"), Append::Conflict);
 }
 
-async fn no_more_than_the_limit_take_at_once<S: Journal>(store: &S, count: Bound) {
+async fn no_more_than_the_limit_take_a_slot_at_once<S: Journal>(store: &S, count: Bound) {
     let tenant = fresh_tenant();
     // What counts for the tenant counts for all its SOPs together.
     let sops = match count {
