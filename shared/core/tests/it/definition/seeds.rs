@@ -116,7 +116,7 @@ fn the_examples_have_not_even_a_warning() {
     for directory in found {
         let name = directory.file_name().unwrap().to_str().unwrap().to_owned();
         let files = load(&directory, &format!("sops/{name}"));
-        let parsed = parse_files(&files);
+        let parsed = parse_shipped(&files);
         assert_eq!(rendered(&files, "", &parsed), "", "{name}");
         let sop = parsed.definition.as_ref().expect("no diagnostics");
         assert_eq!(sop.name.as_str(), name);
