@@ -87,6 +87,8 @@ codes! {
     WHEN_ALONE = "SOP0608", "a `when` without a way out";
     GOTO_ITSELF = "SOP0609", "a step that goes to itself when it fails";
     BAD_READ = "SOP0610", "a condition of a step that reads what a run does not have";
+    BAD_TEMPLATE = "SOP0611", "a reference that can never be filled in";
+    DOUBTFUL_TEMPLATE = "SOP0612", "a reference that may lead to nothing";
     UNKNOWN_WORKSPACE_KEY = "SOP0701", "an unknown table or key in `workspace.toml`";
     BAD_WORKSPACE_NAME = "SOP0702", "a group or policy with an unusable name";
     UNKNOWN_POLICY = "SOP0703", "an unknown policy";

@@ -31,6 +31,14 @@ pub(super) struct Manifest {
     pub(super) triggers: Vec<Trigger>,
 }
 
+impl Manifest {
+    /// The schema that each payload fits, where each start is one by hand.
+    pub(super) fn payload(&self) -> Option<&Value> {
+        let by_hand = self.triggers.iter().all(|trigger| matches!(trigger, Trigger::Manual));
+        self.input.as_ref().filter(|_| by_hand).map(|(schema, _)| schema)
+    }
+}
+
 /// Reads the text of the sink.
 pub(super) fn read(sink: &mut Sink<'_>) -> Manifest {
     let source = sink.source();

@@ -194,7 +194,7 @@ fn condition() -> impl Strategy<Value = Condition> {
         "$.event.a  >  -1.50",
         r"$.event.b matches /a;b->\/`\d/i",
         r#"exists($.event["a -> b; c"]) || !($.run.id == 'x')"#,
-        r#"$.steps.1.state in ["done", "failed"]"#,
+        r#"$.run.source in ["webhook", "mqtt"]"#,
         r#"$.event.t contains "`tick` \\ \u00e9""#,
     ];
     select(texts.to_vec()).prop_map(|text| Condition::parse(text).unwrap())
@@ -253,7 +253,7 @@ fn delegation() -> impl Strategy<Value = Delegation> {
 }
 
 fn prompt() -> impl Strategy<Value = String> {
-    "[^\r\0]{1,20}|a\n\n  b|`x`|``` a|- tools: x|\"quoted\"|\\{\\{ event.a \\}\\}|x  y"
+    "[^\r\0]{1,20}|a\n\n  b|`x`|``` a|- tools: x|\"quoted\"|\\{\\{ event\\.a \\}\\}|x  y"
         .prop_filter("something", |text| {
             !text.trim().is_empty() && !text.contains(|c: char| c.is_control() && c != '\n')
         })
