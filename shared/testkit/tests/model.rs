@@ -140,7 +140,7 @@ fn given<'v>(id: &str, now: Timestamp, queued: bool, values: &'v Values) -> Give
 fn moves(decided: Decided) -> Transition {
     match decided {
         Decided::Moves(transition) => *transition,
-        other => panic!("{other:?}"),
+        other @ (Decided::Refused(_) | Decided::Needs(_)) => panic!("{other:?}"),
     }
 }
 
@@ -223,7 +223,9 @@ fn phase_of(run: &Run) -> Phase {
         Status::Queued => Phase::Queued,
         Status::Running => Phase::Performing,
         Status::Completed => Phase::Done,
-        other => panic!("the SOP never is {other}"),
+        other @ (Status::Waiting | Status::Paused | Status::Failed | Status::Cancelled) => {
+            panic!("the SOP never is {other}")
+        }
     }
 }
 
@@ -385,6 +387,39 @@ impl State {
         state
     }
 
+    /// Whether the head of `run` is older than its entry `seq`.
+    fn is_behind(&self, run: usize, seq: u8) -> bool {
+        self.heads[run].is_none_or(|(head, _)| head < seq)
+    }
+
+    /// The state after each run that the queue's index shows, but for `not`, was asked.
+    fn asks(&self, not: Option<usize>) -> impl Iterator<Item = Self> {
+        let shown = |run: &usize| matches!(self.heads[*run], Some((_, Phase::Queued)));
+        (0..RUNS).filter(shown).filter(move |run| Some(*run) != not).map(|run| {
+            let mut asked = self.clone();
+            asked.send(Message::Admit(run as u8));
+            asked
+        })
+    }
+
+    /// Appends the first entry of `run`; what its process does next, if anything.
+    fn begin(&mut self, run: usize, queued: bool, rules: &Rules) -> Option<Step> {
+        let rule = if queued { rules.start_queued } else { rules.start };
+        match (self.runs[run], self.append_first(run, rule)) {
+            (_, Some((seq, phase))) => {
+                Some(Step::Send { seq, phase, look: phase == Phase::Queued })
+            }
+            ((_, Phase::None), None) => Some(Step::Start { queued: true }),
+            // The event came before: its run is healed, if nobody has moved it since.
+            ((0, phase), None) => Some(Step::Behind { seq: 0, phase }),
+            (_, None) => None,
+        }
+    }
+
+    fn append_first(&mut self, run: usize, rule: Rule) -> Option<(u8, Phase)> {
+        if self.runs[run].1 == Phase::None { self.append(run, 0, rule) } else { None }
+    }
+
     /// `worker`, which is not among the workers, takes its next step.
     fn step(self, worker: Worker, rules: &Rules, next: &mut Vec<Self>) {
         let run = run_of(worker.message);
@@ -400,19 +435,11 @@ impl State {
                 next.push(goes_on(state, Step::Start { queued }));
             }
             Step::Start { queued } => {
-                let rule = if queued { rules.start_queued } else { rules.start };
-                if phase != Phase::None {
-                    // The event came before: its run is healed, if nobody has moved it since.
-                    match newest {
-                        0 => next.push(goes_on(state, Step::Behind { seq: 0, phase })),
-                        _ => next.push(state),
-                    }
-                } else if let Some((seq, phase)) = state.append(run, 0, rule) {
-                    let look = phase == Phase::Queued;
-                    next.push(goes_on(state, Step::Send { seq, phase, look }));
-                } else {
-                    next.push(goes_on(state, Step::Start { queued: true }));
-                }
+                let to = state.begin(run, queued, rules);
+                next.push(match to {
+                    Some(step) => goes_on(state, step),
+                    None => state,
+                });
             }
             Step::Load => {
                 let step = match (worker.message, phase) {
@@ -445,8 +472,7 @@ impl State {
                 }
             }
             Step::Behind { seq, phase } => {
-                let is_behind = state.heads[run].is_none_or(|(head, _)| head < seq);
-                let step = if is_behind {
+                let step = if state.is_behind(run, seq) {
                     Step::Send { seq, phase, look: true }
                 } else {
                     Step::Free { not: false }
@@ -460,13 +486,13 @@ impl State {
                 next.push(goes_on(state, Step::Project { seq, phase, look }));
             }
             Step::Project { seq, phase, look } => {
-                if state.heads[run].is_none_or(|(head, _)| head < seq) {
+                if state.is_behind(run, seq) {
                     state.heads[run] = Some((seq, phase));
                 }
                 next.push(if look { goes_on(state, Step::Free { not: false }) } else { state });
             }
             Step::InVain { seq } => {
-                if state.heads[run].is_none_or(|(head, _)| head < seq) {
+                if state.is_behind(run, seq) {
                     state.send(Message::Look(run as u8));
                 }
                 next.push(goes_on(state, Step::Free { not: true }));
@@ -476,17 +502,10 @@ impl State {
                 next.push(if has_room { goes_on(state, Step::Ask { not }) } else { state });
             }
             Step::Ask { not } => {
-                let shown = (0..RUNS)
-                    .filter(|other| matches!(state.heads[*other], Some((_, Phase::Queued))))
-                    .filter(|other| !(not && *other == run));
-                let asks: Vec<usize> = shown.collect();
-                if asks.is_empty() {
-                    return next.push(state);
-                }
-                for other in asks {
-                    let mut asked = state.clone();
-                    asked.send(Message::Admit(other as u8));
-                    next.push(asked);
+                let before = next.len();
+                next.extend(state.asks(not.then_some(run)));
+                if next.len() == before {
+                    next.push(state);
                 }
             }
         }

@@ -61,7 +61,7 @@ fn parse_files(files: &SourceFiles) -> Parsed {
 /// Parses an example under the `workspace.toml` that the examples share.
 fn parse_shipped(files: &SourceFiles) -> Parsed {
     let path = repo_dir().join("sops/workspace.toml");
-    let text = std::fs::read_to_string(&path).expect("the examples share one");
+    let text = fs::read_to_string(&path).expect("the examples share one");
     let (workspace, diagnostics) = Workspace::parse(&text, "sops/workspace.toml");
     assert_eq!(diagnostics, []);
     definition::parse(files, &workspace)

@@ -120,7 +120,7 @@ fn what_may_not_be_done_twice_is_not() {
     let mut keys = retry(3, json!({ "initial_ms": 0, "max_ms": 0 }));
     keys["delivery"] = json!("at_most_once");
     let steps = [('n', keys), ('d', json!({}))];
-    let lost = Play::start(sop_of(&steps)).all(&[(300, "clock", Input::Wake)]);
+    let mut lost = Play::start(sop_of(&steps)).all(&[(300, "clock", Input::Wake)]);
     assert_eq!(lost.stands(), "1 unknown");
     assert!(outstanding(&lost.sop, lost.run()).is_empty() && lost.run().wake_at().is_none());
     for (input, stands) in [
@@ -135,7 +135,7 @@ fn what_may_not_be_done_twice_is_not() {
         play.verify();
     }
     let unknown = outcome(1, 1, Verdict::Unknown { reason: "u".into() });
-    assert!(lost.clone().give(301, "executor", &unknown).is_err());
+    assert!(lost.give(301, "executor", &unknown).is_err());
     // The two outcomes of the one try are told apart.
     let late = outcome(1, 1, done());
     assert_ne!(unknown.system_id(3), late.system_id(4));

@@ -139,11 +139,11 @@ impl Chance {
     }
 
     fn goes_well(self, step: u32, attempt: u32) -> bool {
-        self.of(1, step, attempt) % 3 != 0
+        !self.of(1, step, attempt).is_multiple_of(3)
     }
 
     fn is_denied(self, step: u32, visit: u32) -> bool {
-        self.of(2, step, visit) % 5 == 0
+        self.of(2, step, visit).is_multiple_of(5)
     }
 }
 
@@ -452,7 +452,7 @@ fn an_endless_loop_ends_alike() {
         after: Vec::new(),
         fails: Fails::To(1),
     };
-    let plain = sequence(&[rule.clone()], Chance(7));
+    let plain = sequence(std::slice::from_ref(&rule), Chance(7));
     assert_eq!((plain.ends.len(), plain.end.as_str()), (256, "failed"));
     assert_eq!(driven(&[rule], Chance(7)), plain);
 }
