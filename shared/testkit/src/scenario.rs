@@ -1,6 +1,7 @@
 //! Stories that hold on every store and queue: exactly once, through crashes at any port call.
 
 mod busy;
+mod large;
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -17,6 +18,7 @@ use crate::patience::Passage;
 use crate::world::{Mischief, Verdict, World};
 
 pub use busy::{Busy, max_concurrent};
+pub use large::{Large, large};
 
 /// An SOP's two texts.
 pub fn texts(toml: &str, steps: &[&str]) -> (String, String) {

@@ -32,6 +32,14 @@ async fn every_event_leads_to_one_run_through_crashes() {
     assert!(matrix.played > 2 * matrix.calls, "{matrix:?}");
 }
 
+/// A graph of 200 steps, a loop of 50, runs 8 deep, and an output of 256 KiB.
+#[tokio::test]
+async fn what_is_as_large_as_may_be_works() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(Fuse::whole(), Mischief::default(), dir.path().join("large")).await;
+    println!("{:?}", scenario::large(world).await);
+}
+
 /// 500 events, three at a time, eight dispatchers: all complete, never more than three are active.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn three_at_a_time() {

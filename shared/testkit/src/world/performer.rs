@@ -66,10 +66,16 @@ impl Perform for Performer {
                 state.active.remove(&call.key.run);
             }
         });
-        match call.with.get("fail") {
-            Some(reason) => Err(reason.to_string()),
-            None => Ok(json!({ "done": call.key.step })),
+        if let Some(reason) = call.with.get("fail") {
+            return Err(reason.to_string());
         }
+        // As many bytes of JSON as are asked for.
+        if let Some(bytes) = call.with.get("bytes").and_then(Value::as_u64) {
+            let quotes = 2;
+            let chars = usize::try_from(bytes).unwrap_or_default().saturating_sub(quotes);
+            return Ok(Value::String("x".repeat(chars)));
+        }
+        Ok(json!({ "done": call.key.step, "attempt": call.key.attempt }))
     }
 
     async fn notify(&self, notice: &Notice) -> Result<(), String> {

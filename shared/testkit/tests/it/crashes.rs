@@ -26,3 +26,11 @@ async fn redelivery_and_reordering_change_nothing() {
         scenario::exactly_once(world(Fuse::whole(), Mischief::all(seed)).await, true).await;
     }
 }
+
+/// A graph of 200 steps, a loop of 50, runs 8 deep, and an output of 256 KiB.
+#[tokio::test]
+async fn what_is_as_large_as_may_be_works() {
+    println!("{:?}", scenario::large(world(Fuse::whole(), Mischief::default()).await).await);
+    // Messages that come twice, again and in another order change nothing.
+    scenario::large(world(Fuse::whole(), Mischief::all(7)).await).await;
+}
