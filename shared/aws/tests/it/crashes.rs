@@ -1,5 +1,6 @@
 //! A process may die at any port call: on DynamoDB at each, on DynamoDB and SQS together at some.
 
+use std::fmt::Debug;
 use std::future::Future;
 
 use sop_aws::{DynamoStore, SqsQueue};
@@ -35,22 +36,23 @@ async fn table(fuse: Fuse, mischief: Mischief) -> World<DynamoStore, Memory, Man
     World::new(store, Memory::new(clock.clone()), clock, &fuse, mischief)
 }
 
-/// Plays a matrix where the futures of a story over the SDK fit: not on the stack that a test has.
-fn played<F>(matrix: impl FnOnce() -> F + Send + 'static) -> Matrix
+/// Plays stories where the futures of a story over the SDK fit: not on the stack that a test has.
+fn played<F, T>(story: impl FnOnce() -> F + Send + 'static) -> T
 where
-    F: Future<Output = Matrix>,
+    F: Future<Output = T>,
+    T: Debug + Send + 'static,
 {
-    let story = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(|| {
+    let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(|| {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .thread_stack_size(STACK_BYTES)
             .enable_all()
             .build()
             .unwrap();
-        runtime.block_on(matrix())
+        runtime.block_on(story())
     });
-    let matrix = story.unwrap().join().expect("the promises are kept");
-    println!("{matrix:?}");
-    matrix
+    let seen = thread.unwrap().join().expect("the promises are kept");
+    println!("{seen:?}");
+    seen
 }
 
 /// Each event leads to exactly one run of each SOP, whichever port call a process dies at.
@@ -58,7 +60,7 @@ where
 fn every_event_leads_to_one_run_through_every_crash_on_the_table() {
     let all = std::env::var(MATRIX).is_ok_and(|value| value == "all");
     let points = if all { Points::All } else { Points::After };
-    let matrix = played(move || scenario::crash_matrix(table, points, true));
+    let matrix: Matrix = played(move || scenario::crash_matrix(table, points, true));
     assert!(matrix.calls > 150, "{matrix:?}");
     let plans = if all { 4 } else { 1 };
     assert_eq!(matrix.played, 1 + plans * matrix.calls, "{matrix:?}");
@@ -67,6 +69,12 @@ fn every_event_leads_to_one_run_through_every_crash_on_the_table() {
 /// The same on both services, at some calls.
 #[test]
 fn every_event_leads_to_one_run_through_crashes() {
-    let matrix = played(|| scenario::crash_matrix(services, Points::Spread(SAMPLE), false));
+    let matrix: Matrix = played(|| scenario::crash_matrix(services, Points::Spread(SAMPLE), false));
     assert!(matrix.played > SAMPLE, "{matrix:?}");
+}
+
+/// A graph of 200 steps, a loop of 50, runs 8 deep, and an output of 256 KiB, on the table.
+#[test]
+fn what_is_as_large_as_may_be_works() {
+    played(|| async { scenario::large(table(Fuse::whole(), Mischief::default()).await).await });
 }
