@@ -232,10 +232,13 @@ fn brings(input: &Input) -> Option<&Stored> {
     }
 }
 
+/// Who moves a run when time does.
+const CLOCK: &str = "clock";
+
 /// A timer or the sweep looks at a run.
 ///
 /// A timer names the instant that it was set for. One that finds nothing due has been overtaken: whoever
-/// moved the run saw to what it needs. The sweep names none: it was led here by an index that says
+/// moved the run saw to what it needs, unless it was another timer. The sweep names none: it was led here by an index that says
 /// something is due, so what it finds is acted on again whether or not there is anything to decide.
 pub(super) async fn wake<S, Q, C>(
     host: &Host<S, Q, C>,
@@ -249,12 +252,13 @@ where
 {
     let at = load(host, run).await?;
     let id = Input::Wake.system_id(at.entry.seq);
-    match advance(host, run, &id, "clock", &Input::Wake).await? {
+    match advance(host, run, &id, CLOCK, &Input::Wake).await? {
         Advanced::Refused(Refusal::TooEarly { at: due }) if set_for == Some(due) => {
             // The clock of the queue is ahead of ours.
             act(host, &at.sop, Moved::Early { entry: &at.entry, at: due }).await
         }
-        Advanced::Refused(_) if set_for.is_none() => {
+        // The entry may be one that this very timer led to, appended by a process that died.
+        Advanced::Refused(_) if set_for.is_none() || at.entry.by == CLOCK => {
             act(host, &at.sop, Moved::Before { entry: &at.entry }).await
         }
         Advanced::Refused(_) | Advanced::Moved(_) | Advanced::Duplicate(_) | Advanced::Full => {

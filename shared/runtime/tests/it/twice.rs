@@ -155,3 +155,28 @@ async fn a_head_that_lags_behind_blocks_no_queue() {
     let third = house.run(&runs[2]).await;
     assert!(matches!(third.live[0].stand, Stand::Approval(_)), "{third:?}");
 }
+
+/// A timer whose process dies at any call does its work when it comes again, without waiting for the sweep.
+#[tokio::test]
+async fn a_timer_that_comes_again_does_what_was_left_undone() {
+    use sop_testkit::{Failing, Fuse, Moment};
+    for call in 1..=8 {
+        let house = House::new();
+        house.publish("nap", "", &webhook("/sop/a"), &[WAIT, NOOP]).await;
+        house.event("/sop/a").await;
+        house.dispatch().await;
+        house.clock.advance(2_000);
+        let timer = house.received(QueueName::Events).await;
+        let fuse = Fuse::dead_from(call, Moment::After);
+        let dying = flow::Host::new(
+            Failing::new(house.memory.clone(), &fuse),
+            Failing::new(house.memory.clone(), &fuse),
+            house.clock.clone(),
+        );
+        drop(dispatch(&dying, &timer[0]).await);
+        dispatch(&house.host, &timer[0]).await.unwrap();
+        dispatch(&house.host, &timer[0]).await.unwrap();
+        let asked = house.received(QueueName::Effects).await;
+        assert!(matches!(asked.len(), 1 | 2), "died after call {call}: {asked:?}");
+    }
+}
