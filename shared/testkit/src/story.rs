@@ -1,7 +1,7 @@
 //! Stories: timed inputs and the trace that they must lead to, played on a virtual clock with ports in
 //! memory and the flows that every host runs.
 //!
-//! A story is a file of TOML beside its SOP ([`Story::parse`]). [`play`] publishes the SOPs, lets time pass
+//! A story is a file of TOML beside its SOP ([`Story::parse`]). [`play()`] publishes the SOPs, lets time pass
 //! from input to input, delivers what the queues hold, and renders the ledgers. Nothing is called
 //! outside: what built-ins answer stands in the story, but for those that only compute.
 
