@@ -127,17 +127,7 @@ impl Head {
     pub fn of(sop: &Definition, run: &Run, seq: u64, at: Timestamp) -> Self {
         let is_over = run.is_finished();
         let asks = run.live.iter().find(|live| live.stand.awaits_people() && !run.is_paused());
-        let gate = asks.and_then(|live| match &live.stand {
-            Stand::Approval(gate) => Some(gate.gate),
-            Stand::Slot
-            | Stand::Person { .. }
-            | Stand::Performer { .. }
-            | Stand::Timer { .. }
-            | Stand::Retry { .. }
-            | Stand::Event { .. }
-            | Stand::Child { .. }
-            | Stand::Unknown => None,
-        });
+        let gate = asks.and_then(|live| live.stand.gate()).map(|gate| gate.gate);
         let reason = match &run.phase {
             Phase::Finished { end: End::Failed { reason } | End::Cancelled { reason }, .. } => {
                 Some(reason.clone())

@@ -374,6 +374,21 @@ impl Stand {
         }
     }
 
+    /// The gate, where it is one.
+    pub fn gate(&self) -> Option<&Gate> {
+        match self {
+            Self::Approval(gate) => Some(gate),
+            Self::Slot
+            | Self::Person { .. }
+            | Self::Performer { .. }
+            | Self::Timer { .. }
+            | Self::Retry { .. }
+            | Self::Event { .. }
+            | Self::Child { .. }
+            | Self::Unknown => None,
+        }
+    }
+
     /// Whether a person has to do something about it.
     pub fn awaits_people(&self) -> bool {
         match self {
@@ -423,18 +438,9 @@ impl Run {
 
     /// The step whose gate has the revision `gate`, with the gate.
     pub fn gate(&self, gate: u32) -> Option<(&Live, &Gate)> {
-        self.live.iter().find_map(|live| match &live.stand {
-            Stand::Approval(open) if open.gate == gate => Some((live, open)),
-            Stand::Approval(_)
-            | Stand::Slot
-            | Stand::Person { .. }
-            | Stand::Performer { .. }
-            | Stand::Timer { .. }
-            | Stand::Retry { .. }
-            | Stand::Event { .. }
-            | Stand::Child { .. }
-            | Stand::Unknown => None,
-        })
+        let open = |live: &'_ Live| live.stand.gate().is_some_and(|open| open.gate == gate);
+        let live = self.live.iter().find(|live| open(live))?;
+        Some((live, live.stand.gate()?))
     }
 
     /// When `Wake` is due, if nothing else moves the run before.

@@ -199,17 +199,7 @@ fn waits_for(run: &Run, act: &Act) -> bool {
 
 /// The revision of the gate that is open before `step`.
 fn gate_at(run: &Run, step: u32) -> Option<u32> {
-    match &run.live(step)?.stand {
-        Stand::Approval(gate) => Some(gate.gate),
-        Stand::Slot
-        | Stand::Person { .. }
-        | Stand::Performer { .. }
-        | Stand::Timer { .. }
-        | Stand::Retry { .. }
-        | Stand::Event { .. }
-        | Stand::Child { .. }
-        | Stand::Unknown => None,
-    }
+    run.live(step)?.stand.gate().map(|gate| gate.gate)
 }
 
 /// What `act` is to `run`, and the text that it brings.

@@ -10,7 +10,7 @@ use crate::engine::ask::{Asked, Need, keep, rendered_of};
 use crate::engine::effect::{Gets, gets};
 use crate::engine::fact::Fact;
 use crate::engine::input::Decision;
-use crate::engine::state::{Gate, How, Live, Past, Place, Run, Stand, Stored};
+use crate::engine::state::{Gate, How, Live, Past, Place, Run, Stored};
 use crate::limits::{PAYLOAD_BYTES_MAX, REFUSALS_MAX, REVISIONS_MAX};
 use crate::template::Rendered;
 
@@ -48,17 +48,7 @@ pub fn open_gate(run: &Run, named: u32) -> Result<(&Live, &Gate), Refusal> {
 }
 
 fn not_open(run: &Run, named: u32) -> Refusal {
-    let open = run.live.iter().find_map(|live| match &live.stand {
-        Stand::Approval(gate) => Some(gate.gate),
-        Stand::Slot
-        | Stand::Person { .. }
-        | Stand::Performer { .. }
-        | Stand::Timer { .. }
-        | Stand::Retry { .. }
-        | Stand::Event { .. }
-        | Stand::Child { .. }
-        | Stand::Unknown => None,
-    });
+    let open = run.live.iter().find_map(|live| live.stand.gate()).map(|gate| gate.gate);
     match open {
         Some(open) if named < open && named > 0 => Refusal::Superseded { named, open },
         Some(_) => Refusal::GateNotOpen { named },
