@@ -112,6 +112,15 @@ impl SopFiles {
     }
 }
 
+/// What the SOPs share: the text of `sops/workspace.toml`.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn workspace() -> Result<String> {
+    let file = root().join("sops/workspace.toml");
+    std::fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))
+}
+
 /// The root of the repository.
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")

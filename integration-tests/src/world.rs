@@ -9,7 +9,7 @@ use sop_core::definition::Definition;
 use sop_core::journal::{self, Sealed, Verified};
 
 use crate::client::{Client, Request};
-use crate::deployment::{Deployment, Feature, SopFiles};
+use crate::deployment::{Deployment, Feature, SopFiles, workspace};
 use crate::device;
 use crate::poll::{SOON, poll};
 
@@ -67,7 +67,8 @@ impl World {
                 json!({ "directory": sop.directory, "toml": sop.toml, "markdown": sop.markdown })
             })
             .collect();
-        let body = json!({ "sops": sops, "prune": false });
+        let workspace = json!({ "file": "workspace.toml", "toml": workspace()? });
+        let body = json!({ "sops": sops, "workspace": workspace, "prune": false });
         self.api().post("/api/sops", &body).await?.expect(200)
     }
 

@@ -50,6 +50,7 @@ impl Dev {
             std::fs::write(directory.join("SOP.toml"), &sop.toml)?;
             std::fs::write(directory.join("SOP.md"), &sop.markdown)?;
         }
+        std::fs::write(directory.join("workspace.toml"), super::workspace()?)?;
         let (port, mqtt_port) = free_ports()?;
         let mut child = Command::new(&program)
             .args(["dev", "--format", "json", "--port", &port.to_string()])
