@@ -18,7 +18,7 @@ part() {
 }
 mkdir -p target
 part core cargo test --locked -p sop-core
-part runtime cargo test --locked -p sop-runtime -p sop-testkit
+part runtime cargo test --locked -p sop-runtime -p sop-testkit -p sop-schema
 part local cargo test --locked -p sop-local
 part http cargo test --locked -p sop-http
 part cli cargo test --locked -p sop-cli
