@@ -106,13 +106,15 @@ pub async fn publish<S: Catalog + Versions, Q, C: Clock>(
         let json = definition.to_json();
         let digest = Digest::of(json.as_bytes());
         host.store.put_definition(&digest, &json).await?;
-        host.store.put_version(&host.tenant, &version_of(host, definition, by)).await?;
-    }
-    let sops: Vec<_> = definitions.iter().map(|sop| (sop.name.clone(), sop.digest())).collect();
-    if push == Push::Draft {
-        return Ok(Published::Drafted { sops, diagnostics });
     }
     let listed: Vec<Listed> = definitions.iter().map(Listed::from).collect();
+    let sops = listed.iter().map(|sop| (sop.name.clone(), sop.digest)).collect();
+    if push == Push::Draft {
+        for sop in &listed {
+            host.store.put_version(&host.tenant, &version_of(host, sop, by)).await?;
+        }
+        return Ok(Published::Drafted { sops, diagnostics });
+    }
     let change = Change { add: &listed, remove: None, only: push == Push::Replace };
     let version = move_head(host, change, by).await?;
     Ok(Published::Active { version, sops, diagnostics })
@@ -184,10 +186,10 @@ pub async fn versions<S: Catalog + Versions, Q, C: Clock>(
     Ok(versions.into_iter().map(|version| (version.clone(), status(&version))).collect())
 }
 
-fn version_of<S, Q, C: Clock>(host: &Host<S, Q, C>, sop: &Definition, by: &str) -> Version {
+fn version_of<S, Q, C: Clock>(host: &Host<S, Q, C>, sop: &Listed, by: &str) -> Version {
     Version {
         sop: sop.name.clone(),
-        digest: sop.digest(),
+        digest: sop.digest,
         version: sop.version.clone(),
         pushed_at: host.now(),
         pushed_by: by.to_owned(),
@@ -256,8 +258,7 @@ async fn move_head<S: Catalog + Versions, Q, C: Clock>(
 ) -> Result<u64, FlowError> {
     for listed in change.add {
         // Before it is active: a version that is active is known to have been.
-        let definition = host.definition(&listed.digest).await?;
-        let mut version = version_of(host, &definition, by);
+        let mut version = version_of(host, listed, by);
         version.published_at = Some(host.now());
         version.published_by = Some(by.to_owned());
         host.store.put_version(&host.tenant, &version).await?;
