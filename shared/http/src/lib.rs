@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{any, get, post};
+use sop_core::engine::Input;
 use sop_runtime::flow::Host;
 use sop_runtime::port::{Clock, Queue, Store};
 
@@ -54,9 +55,18 @@ where
         .route("/api/runs/{run}/journal", get(route::journal::<S, Q, C>))
         .route("/api/runs/{run}/gates/{gate}", get(route::show_gate::<S, Q, C>))
         .route("/api/runs/{run}/cancel", post(route::cancel::<S, Q, C>))
-        .route("/api/runs/{run}/pause", post(route::pause::<S, Q, C>))
-        .route("/api/runs/{run}/resume", post(route::resume::<S, Q, C>))
-        .route("/api/runs/{run}/retry", post(route::retry::<S, Q, C>))
+        .route(
+            "/api/runs/{run}/pause",
+            post(|host, headers, run| route::order::<S, Q, C>(host, headers, run, Input::Pause)),
+        )
+        .route(
+            "/api/runs/{run}/resume",
+            post(|host, headers, run| route::order::<S, Q, C>(host, headers, run, Input::Resume)),
+        )
+        .route(
+            "/api/runs/{run}/retry",
+            post(|host, headers, run| route::order::<S, Q, C>(host, headers, run, Input::Retry)),
+        )
         .route("/api/runs/{run}/rerun", post(route::rerun::<S, Q, C>))
         .route("/api/sops/{name}/versions", get(route::versions::<S, Q, C>))
         .route("/api/sops/{name}/publish", post(route::activate::<S, Q, C>))

@@ -14,7 +14,7 @@ pub(crate) use events::{emit, list_events};
 pub(crate) use health::{health, no_method, no_route};
 pub(crate) use hook::hook;
 pub(crate) use pairing::{new_pairing_code, pair};
-pub(crate) use people::{cancel, complete, decide, fail, pause, rerun, resume, retry};
+pub(crate) use people::{cancel, complete, decide, fail, order, rerun};
 pub(crate) use runs::{inbox, journal, list_runs, show_gate, show_run};
 pub(crate) use versions::{activate, archive, definition, versions};
 

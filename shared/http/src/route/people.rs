@@ -30,48 +30,6 @@ const WORDS_BYTES_MAX: usize = 16 * 1_024;
 /// Bytes of a decision: an amendment may be as long as what it amends.
 const DECISION_BYTES_MAX: usize = PAYLOAD_BYTES_MAX + WORDS_BYTES_MAX;
 
-/// Stops a run for a while.
-pub(crate) async fn pause<S, Q, C>(
-    State(host): Shared<S, Q, C>,
-    headers: HeaderMap,
-    run: Segments<String>,
-) -> Result<Json<Value>, Problem>
-where
-    S: Store + 'static,
-    Q: Queue + 'static,
-    C: Clock + 'static,
-{
-    order(&host, &headers, run, Input::Pause).await
-}
-
-/// Lets a paused run go on.
-pub(crate) async fn resume<S, Q, C>(
-    State(host): Shared<S, Q, C>,
-    headers: HeaderMap,
-    run: Segments<String>,
-) -> Result<Json<Value>, Problem>
-where
-    S: Store + 'static,
-    Q: Queue + 'static,
-    C: Clock + 'static,
-{
-    order(&host, &headers, run, Input::Resume).await
-}
-
-/// Has the step that a run failed at done again.
-pub(crate) async fn retry<S, Q, C>(
-    State(host): Shared<S, Q, C>,
-    headers: HeaderMap,
-    run: Segments<String>,
-) -> Result<Json<Value>, Problem>
-where
-    S: Store + 'static,
-    Q: Queue + 'static,
-    C: Clock + 'static,
-{
-    order(&host, &headers, run, Input::Retry).await
-}
-
 /// Takes a run up again from one of its steps, as a new run.
 pub(crate) async fn rerun<S, Q, C>(
     State(host): Shared<S, Q, C>,
@@ -97,20 +55,21 @@ where
     }
 }
 
-async fn order<S, Q, C>(
-    host: &Host<S, Q, C>,
-    headers: &HeaderMap,
+/// Moves a run by an order that needs no more words: pause, resume, retry.
+pub(crate) async fn order<S, Q, C>(
+    State(host): Shared<S, Q, C>,
+    headers: HeaderMap,
     run: Segments<String>,
     input: Input,
 ) -> Result<Json<Value>, Problem>
 where
-    S: Store,
-    Q: Queue,
-    C: Clock,
+    S: Store + 'static,
+    Q: Queue + 'static,
+    C: Clock + 'static,
 {
-    let caller = caller(host, headers).await?;
+    let caller = caller(&host, &headers).await?;
     let run = run_id(&segments(run)?)?;
-    apply(host, headers, &run, &caller.subject, input, None).await
+    apply(&host, &headers, &run, &caller.subject, input, None).await
 }
 
 pub(crate) async fn decide<S, Q, C>(
