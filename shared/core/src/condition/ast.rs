@@ -17,6 +17,19 @@ pub(super) enum Expr {
     Test(Test),
 }
 
+impl Expr {
+    /// Shows each test to `each`, in the order of the text.
+    pub(super) fn each_test<'e>(&'e self, each: &mut impl FnMut(&'e Test)) {
+        match self {
+            Self::All(parts) | Self::Any(parts) => {
+                parts.iter().for_each(|part| part.each_test(each));
+            }
+            Self::Not(inner) => inner.each_test(each),
+            Self::Test(test) => each(test),
+        }
+    }
+}
+
 /// One test, with the bytes that it was written in.
 #[derive(Debug)]
 pub(super) struct Test {

@@ -24,37 +24,27 @@ impl<'c> PathRef<'c> {
 
 /// Adds the paths of `expr` to `found`.
 pub(super) fn collect<'c>(expr: &'c Expr, found: &mut Vec<&'c Path>) {
-    match expr {
-        Expr::All(parts) | Expr::Any(parts) => parts.iter().for_each(|part| collect(part, found)),
-        Expr::Not(inner) => collect(inner, found),
-        Expr::Test(test) => match &test.kind {
-            TestKind::Compare { left, right, .. } => {
-                found.extend([left, right].into_iter().filter_map(|side| match side {
-                    Operand::Path(path) => Some(path),
-                    Operand::Payload | Operand::Literal(_) => None,
-                }));
-            }
-            TestKind::In { path, .. }
-            | TestKind::Contains { path, .. }
-            | TestKind::Matches { path, .. }
-            | TestKind::Exists(path) => found.push(path),
-        },
-    }
+    expr.each_test(&mut |test| match &test.kind {
+        TestKind::Compare { left, right, .. } => {
+            found.extend([left, right].into_iter().filter_map(|side| match side {
+                Operand::Path(path) => Some(path),
+                Operand::Payload | Operand::Literal(_) => None,
+            }));
+        }
+        TestKind::In { path, .. }
+        | TestKind::Contains { path, .. }
+        | TestKind::Matches { path, .. }
+        | TestKind::Exists(path) => found.push(path),
+    });
 }
 
 /// Whether a test of `expr` compares the payload itself.
 pub(super) fn reads_payload(expr: &Expr) -> bool {
-    match expr {
-        Expr::All(parts) | Expr::Any(parts) => parts.iter().any(reads_payload),
-        Expr::Not(inner) => reads_payload(inner),
-        Expr::Test(test) => match &test.kind {
-            TestKind::Compare { left, right, .. } => {
-                [left, right].into_iter().any(|side| matches!(side, Operand::Payload))
-            }
-            TestKind::In { .. }
-            | TestKind::Contains { .. }
-            | TestKind::Matches { .. }
-            | TestKind::Exists(_) => false,
-        },
-    }
+    let mut found = false;
+    expr.each_test(&mut |test| {
+        if let TestKind::Compare { left, right, .. } = &test.kind {
+            found |= [left, right].into_iter().any(|side| matches!(side, Operand::Payload));
+        }
+    });
+    found
 }

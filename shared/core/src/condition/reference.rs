@@ -6,26 +6,16 @@ use crate::template::{Reference, TemplateError};
 /// The references of `expr`, which was written as `text`.
 pub(super) fn references(text: &str, expr: &Expr) -> Vec<Result<Reference, TemplateError>> {
     let mut out = Vec::new();
-    collect(text, expr, &mut out);
-    out
-}
-
-fn collect(text: &str, expr: &Expr, out: &mut Vec<Result<Reference, TemplateError>>) {
-    match expr {
-        Expr::All(parts) | Expr::Any(parts) => {
-            parts.iter().for_each(|part| collect(text, part, out));
+    expr.each_test(&mut |test| match &test.kind {
+        TestKind::Compare { left, right, .. } => {
+            out.extend([left, right].into_iter().filter_map(|side| operand(text, test, side)));
         }
-        Expr::Not(inner) => collect(text, inner, out),
-        Expr::Test(test) => match &test.kind {
-            TestKind::Compare { left, right, .. } => {
-                out.extend([left, right].into_iter().filter_map(|side| operand(text, test, side)));
-            }
-            TestKind::In { path, .. }
-            | TestKind::Contains { path, .. }
-            | TestKind::Matches { path, .. } => out.push(of(path, false)),
-            TestKind::Exists(path) => out.push(of(path, true)),
-        },
-    }
+        TestKind::In { path, .. }
+        | TestKind::Contains { path, .. }
+        | TestKind::Matches { path, .. } => out.push(of(path, false)),
+        TestKind::Exists(path) => out.push(of(path, true)),
+    });
+    out
 }
 
 fn operand(text: &str, test: &Test, operand: &Operand) -> Option<Result<Reference, TemplateError>> {
