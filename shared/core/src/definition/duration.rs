@@ -1,9 +1,6 @@
-//! Durations as people write them: a whole number and a unit, such as `90s`, `15m`, `2h` or `1d`.
+//! Durations in definitions: as [`duration`] reads them, within the bound of time-outs.
 
-use crate::limits;
-
-/// Seconds of each unit, the longest first.
-const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
+use crate::{duration, limits};
 
 /// What to write instead of what is no duration.
 pub(super) const HELP: &str =
@@ -12,23 +9,8 @@ pub(super) const HELP: &str =
 /// The seconds that `text` says; `None` when it is no duration, or not within
 /// 1 to [`limits::TIMEOUT_SECS_MAX`].
 pub(super) fn parse_secs(text: &str) -> Option<u64> {
-    let unit = text.chars().last()?;
-    let (_, secs) = UNITS.iter().find(|(name, _)| *name == unit)?;
-    let digits = &text[..text.len() - unit.len_utf8()];
-    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    let total = digits.parse::<u64>().ok()?.checked_mul(*secs)?;
-    (1..=limits::TIMEOUT_SECS_MAX).contains(&total).then_some(total)
-}
-
-/// `secs` in the longest unit that it is a whole number of.
-pub(super) fn print_secs(secs: u64) -> String {
-    let (unit, length) = UNITS
-        .into_iter()
-        .find(|(_, length)| secs > 0 && secs.is_multiple_of(*length))
-        .unwrap_or(('s', 1));
-    format!("{}{unit}", secs / length)
+    let secs = duration::parse(text).ok()?;
+    (1..=limits::TIMEOUT_SECS_MAX).contains(&secs).then_some(secs)
 }
 
 #[cfg(test)]
@@ -47,7 +29,7 @@ mod tests {
             ("366d", limits::TIMEOUT_SECS_MAX, "366d"),
         ] {
             assert_eq!(parse_secs(text), Some(secs), "{text}");
-            assert_eq!(print_secs(secs), printed);
+            assert_eq!(duration::print(secs), printed);
         }
     }
 

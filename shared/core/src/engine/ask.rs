@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use serde_json::{Value, json};
 
 use crate::condition::{Condition, Payload};
-use crate::definition::{Definition, Priority, Step};
+use crate::definition::{Definition, Step};
 use crate::engine::fact::Answer;
 use crate::engine::state::{How, Place, Run, Stored};
 use crate::id::Digest;
@@ -371,12 +371,6 @@ fn view(
         })
         .collect();
     let identity = &run.identity;
-    let priority = match sop.priority {
-        Priority::Low => "low",
-        Priority::Normal => "normal",
-        Priority::High => "high",
-        Priority::Critical => "critical",
-    };
     json!({
         "event": event,
         "steps": steps,
@@ -387,6 +381,6 @@ fn view(
             "subject": identity.subject,
             "started_at": identity.started_at.to_string(),
         },
-        "sop": { "name": sop.name.as_str(), "version": sop.version, "priority": priority },
+        "sop": { "name": sop.name.as_str(), "version": sop.version, "priority": sop.priority },
     })
 }

@@ -25,7 +25,7 @@ use crate::port::{
 const KEY_HELD_MS: i64 = 24 * 3_600_000;
 
 /// Seconds after which the copy is looked at.
-const COPY_DELAY_SECS: u32 = 5;
+pub(super) const COPY_DELAY_SECS: u32 = 5;
 
 /// What became of what a person did.
 #[derive(Debug, Clone, PartialEq)]

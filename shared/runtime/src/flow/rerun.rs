@@ -7,13 +7,10 @@ use sop_core::ingress;
 
 use crate::flow::accept::enqueue;
 use crate::flow::advance::load;
-use crate::flow::people::turned_away;
+use crate::flow::people::{COPY_DELAY_SECS, turned_away};
 use crate::flow::start::admission;
 use crate::flow::{ByHand, FlowError, Host, lineage, values};
 use crate::port::{Blobs, Catalog, Clock, EventLog, Heads, Journal, Queue, Waits};
-
-/// Seconds after which the copy is looked at.
-const COPY_DELAY_SECS: u32 = 5;
 
 /// What became of a rerun.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::toml::{inline, text};
 use crate::condition::Condition;
 use crate::definition::choice::{self, ADMISSION, AUTHS, DELEGATIONS, MODES, PRIORITIES};
-use crate::definition::duration;
 use crate::definition::model::{Auth, Definition, Trigger};
+use crate::duration;
 
 /// Lines of `key = value`.
 #[derive(Default)]
@@ -51,7 +51,7 @@ pub(super) fn print(sop: &Definition) -> String {
         text(choice::name_of(DELEGATIONS, delegation))
     });
     lines.text("timezone", &sop.timezone);
-    lines.some("timeout", sop.timeout_secs.as_ref(), |secs| text(&duration::print_secs(*secs)));
+    lines.some("timeout", sop.timeout_secs.as_ref(), |secs| text(&duration::print(*secs)));
     lines.some("input", sop.input.as_ref(), schema);
     for trigger in &sop.triggers {
         lines.head("[[triggers]]");

@@ -8,11 +8,11 @@ use super::{json, title};
 use crate::definition::choice::{self, DELEGATIONS, DELIVERIES, KINDS, STEP_MODES};
 use crate::definition::code;
 use crate::definition::diagnostic::Severity;
-use crate::definition::duration::print_secs;
 use crate::definition::flow::{Backoff, OnFailure};
 use crate::definition::keys;
 use crate::definition::markdown::parse_steps;
 use crate::definition::model::{Step, StepKind};
+use crate::duration;
 
 /// How the title of a step is written.
 pub(super) enum Title<'t> {
@@ -190,7 +190,7 @@ fn key_item(key: &'static str, step: &Step, texts: &Texts<'_>) -> Option<String>
             step.delegation.map(|delegation| Item::word(choice::name_of(DELEGATIONS, &delegation)))
         }
         "agent" => text(&step.agent),
-        "timeout" => step.timeout_secs.map(|secs| Item::Line(print_secs(secs))),
+        "timeout" => step.timeout_secs.map(|secs| Item::Line(duration::print(secs))),
         "on_failure" => on_failure(step.on_failure).map(Item::Line),
         "backoff" => step.backoff.map(|backoff| Item::Line(print_backoff(backoff))),
         "delivery" => (!step.delivery.is_default())
@@ -250,7 +250,7 @@ fn on_failure(on_failure: OnFailure) -> Option<String> {
 }
 
 fn print_backoff(backoff: Backoff) -> String {
-    let secs = |ms: u64| print_secs(ms.div_ceil(1_000));
+    let secs = |ms: u64| duration::print(ms.div_ceil(1_000));
     if backoff.max_ms == Backoff::default().max_ms.max(backoff.initial_ms) {
         return secs(backoff.initial_ms);
     }
