@@ -10,6 +10,7 @@ use tokio::runtime::Builder;
 mod args;
 mod client;
 mod command;
+mod config;
 mod context;
 mod credentials;
 mod exit;

@@ -24,6 +24,7 @@ use sop_runtime::port::{QueueName, SystemClock};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::config::Config;
 use crate::context::Context;
 use crate::exit::Exit;
 
@@ -36,6 +37,9 @@ pub(crate) struct Args {
     /// Folder of the data: the database, this user's token, and the file `secrets`
     #[arg(long, default_value = ".sop")]
     data: PathBuf,
+    /// Settings of this host: doors, limits, an MQTT broker elsewhere
+    #[arg(long, env = "SOP_CONFIG")]
+    config: Option<PathBuf>,
     /// Address to listen on
     #[arg(long, default_value = "127.0.0.1")]
     host: IpAddr,
@@ -80,6 +84,10 @@ fn start_log(level: tracing::Level, json: bool) {
 }
 
 async fn serve(args: &Args, json: bool) -> Result<()> {
+    let config = match &args.config {
+        Some(path) => Config::read(path)?,
+        None => Config::default(),
+    };
     let http = listen(args.host, args.port, "--port").await?;
     let mqtt = MqttServer::bind(SocketAddr::new(args.host, args.mqtt_port))
         .await
@@ -88,7 +96,8 @@ async fn serve(args: &Args, json: bool) -> Result<()> {
         .with_context(|| format!("could not make the folder `{}`", args.data.display()))?;
     let store = Sqlite::open(args.data.join("sop.db"), Arc::new(SystemClock))
         .with_context(|| format!("could not open the data in `{}`", args.data.display()))?;
-    let host: Arc<Local> = Arc::new(Host::new(store.clone(), store, SystemClock));
+    let host = Host::new(store.clone(), store, SystemClock);
+    let host: Arc<Local> = Arc::new(Host { settings: config.settings(), ..host });
     let variables = std::env::vars_os()
         .filter_map(|(name, text)| name.into_string().ok().zip(text.into_string().ok()));
     let secrets = LocalSecrets::new(Some(args.data.join("secrets")), variables);

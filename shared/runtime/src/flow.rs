@@ -16,6 +16,7 @@ mod people;
 mod publish;
 mod query;
 mod rerun;
+pub mod settings;
 mod start;
 mod tick;
 mod values;
@@ -36,4 +37,5 @@ pub use publish::{
 };
 pub use query::{RunDetail, events, inbox, journal, list_runs, run_detail};
 pub use rerun::{Rerun, rerun};
+pub use settings::Settings;
 pub use tick::{Ticked, tick};

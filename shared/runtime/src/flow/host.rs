@@ -3,7 +3,7 @@
 use sop_core::Timestamp;
 use sop_core::id::Tenant;
 
-use crate::flow::CatalogCache;
+use crate::flow::{CatalogCache, Settings};
 use crate::port::Clock;
 
 /// A host: its ports, whose data it works on, and what it remembers between calls.
@@ -19,12 +19,21 @@ pub struct Host<S, Q, C> {
     pub tenant: Tenant,
     /// Definitions and the index, remembered.
     pub catalog: CatalogCache,
+    /// What its operator decided.
+    pub settings: Settings,
 }
 
 impl<S, Q, C: Clock> Host<S, Q, C> {
     /// A host of the default tenant that has remembered nothing yet.
     pub fn new(store: S, queue: Q, clock: C) -> Self {
-        Self { store, queue, clock, tenant: Tenant::default(), catalog: CatalogCache::default() }
+        Self {
+            store,
+            queue,
+            clock,
+            tenant: Tenant::default(),
+            catalog: CatalogCache::default(),
+            settings: Settings::default(),
+        }
     }
 
     /// The present instant.

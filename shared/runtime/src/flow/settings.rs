@@ -1,0 +1,38 @@
+//! What an operator decides about a host, beyond its definitions.
+
+/// How a host's doors behave. The default is what holds where nobody said otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The webhook door.
+    pub gateway: Gateway,
+    /// The dispatch log.
+    pub log: Log,
+}
+
+/// The webhook door, and pairing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gateway {
+    /// Whether a webhook needs a bearer token unless its trigger says otherwise.
+    pub require_pairing: bool,
+    /// Webhook requests that one client may make in a minute; 0 for any number.
+    /// Source: seed 002, section 5.
+    pub webhook_rate_limit_per_minute: u32,
+}
+
+/// The dispatch log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// Days for which a line is kept.
+    pub kept_days: u32,
+    /// Lines of unmatched events that are written in a minute before the rest are counted; 0 for any number.
+    pub unmatched_per_minute: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            gateway: Gateway { require_pairing: true, webhook_rate_limit_per_minute: 60 },
+            log: Log { kept_days: 30, unmatched_per_minute: 0 },
+        }
+    }
+}
