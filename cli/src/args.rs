@@ -7,7 +7,8 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use crate::command::{
     amend, approve, archive, audit, backtest, cancel, capabilities, complete, deny, dev, diff,
     emit, events, explain, fail, fmt, inbox, list, matching, new, pair, pause, plan, publish, push,
-    rerun, resume, retry, revise, rollback, run, runs, show, status, test, validate, versions,
+    rerun, resume, retry, revise, rollback, run, runs, show, status, test, trace, validate,
+    versions,
 };
 
 /// Where a host on this machine listens.
@@ -173,6 +174,8 @@ pub(crate) enum Command {
     Events(events::Args),
     /// Prove or print a run's ledger
     Audit(audit::Args),
+    /// Show where the time of a run went, through every function
+    Trace(trace::Args),
     /// Pair this machine with a host, or ask for a code for another
     Pair(pair::Args),
     /// Run everything on this machine: webhooks, MQTT, schedules and the store

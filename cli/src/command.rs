@@ -41,6 +41,7 @@ pub(crate) mod runs;
 pub(crate) mod show;
 pub(crate) mod status;
 pub(crate) mod test;
+pub(crate) mod trace;
 pub(crate) mod validate;
 pub(crate) mod versions;
 
@@ -76,6 +77,7 @@ pub(crate) async fn run(command: Command, context: &mut Context) -> Result<Exit>
         Command::Cancel(args) => cancel::run(&args, context).await,
         Command::Events(args) => events::run(&args, context).await,
         Command::Audit(args) => audit::run(&args, context).await,
+        Command::Trace(args) => trace::run(&args, context).await,
         Command::Amend(args) => amend::run(&args, context).await,
         Command::Archive(args) => archive::run(&args, context).await,
         Command::Capabilities(args) => capabilities::run(&args, context),

@@ -1,6 +1,6 @@
 //! `sop audit`: proves a run from its ledger, on this machine, or prints the ledger.
 
-mod told;
+pub(super) mod told;
 
 use anyhow::{Result, anyhow};
 use serde::{Deserialize, Serialize};
@@ -52,10 +52,10 @@ struct Show {
 
 /// `GET /api/runs/{run}/journal`.
 #[derive(Debug, Serialize, Deserialize)]
-struct Ledger {
+pub(super) struct Ledger {
     run: String,
-    definition: String,
-    entries: Vec<Sealed>,
+    pub(super) definition: String,
+    pub(super) entries: Vec<Sealed>,
 }
 
 /// What a ledger was found to be, in JSON.
@@ -116,7 +116,8 @@ async fn verify_all(client: &Client, context: &mut Context) -> Result<Exit> {
     Ok(if broken == 0 { Exit::Ok } else { Exit::Found })
 }
 
-async fn ledger(client: &Client, run: &RunId) -> Result<Ledger> {
+/// The ledger of `run`, as the host gives it.
+pub(super) async fn ledger(client: &Client, run: &RunId) -> Result<Ledger> {
     Ok(client.send(Ask::get(&["api", "runs", run.as_str(), "journal"])).await?)
 }
 

@@ -13,3 +13,4 @@ mod pairing;
 mod people;
 mod stories;
 mod stub;
+mod trace;

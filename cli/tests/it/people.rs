@@ -15,7 +15,7 @@ pub(crate) struct Person {
     pub(crate) place: Place,
     url: String,
     token: String,
-    subject: String,
+    pub(crate) subject: String,
 }
 
 /// A host with people.
@@ -87,7 +87,7 @@ impl Person {
     }
 
     /// Waits until the run is as `is` wants it: built-ins work in the background.
-    fn until(&self, run: &str, is: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn until(&self, run: &str, is: impl Fn(&Value) -> bool) -> Value {
         let started = Instant::now();
         loop {
             let status = self.status(run);

@@ -25,7 +25,7 @@ pub use effect::{Effect, EffectKey, Gets, gets, newly_outstanding, outstanding, 
 pub use evolve::{gated, unborn};
 pub use fact::{Answer, Fact};
 pub use head::{Head, Status};
-pub use input::{Decision, Input, Verdict};
+pub use input::{Decision, Input, Ran, Verdict};
 pub use state::{
     End, Gate, How, Identity, Live, Origin, Parent, Past, Phase, Place, Run, Stand, Stored,
 };

@@ -190,6 +190,17 @@ impl EventId {
     }
 }
 
+impl EventId {
+    /// When the event arrived, to the millisecond.
+    pub fn arrived_at(&self) -> Timestamp {
+        let bits = self.0.bytes().fold(0_u128, |bits, byte| {
+            let digit = ALPHABET.iter().position(|known| *known == byte).unwrap_or_default();
+            (bits << 5) | digit as u128
+        });
+        Timestamp::from_millis(i64::try_from(bits >> 80).unwrap_or(i64::MAX))
+    }
+}
+
 impl RunId {
     /// Parses 26 characters of lower-case Crockford base 32.
     ///

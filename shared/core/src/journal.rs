@@ -7,7 +7,7 @@ mod verify;
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{Answer, Fact, Run};
+use crate::engine::{Answer, Fact, Ran, Run};
 use crate::id::{Digest, InputId, RunId};
 use crate::time::Timestamp;
 
@@ -34,6 +34,9 @@ pub struct Entry {
     /// Whether the run had to queue because its SOP had no free slot.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub queued: bool,
+    /// When the built-in was at work whose outcome this is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ran: Option<Ran>,
     /// What conditions and templates came to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub asked: Vec<Answer>,

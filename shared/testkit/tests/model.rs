@@ -159,7 +159,7 @@ impl Rules {
         let (running, queued) = (begin(false), begin(true));
         let admitted = moves(on(&queued, &Input::Admit, false));
         let verdict = Verdict::Completed { output: None };
-        let outcome = Input::Outcome { step: 1, attempt: 1, verdict };
+        let outcome = Input::Outcome { step: 1, attempt: 1, verdict, ran: None };
         let done = moves(on(&running, &outcome, false));
         // What the model takes for refused is refused.
         for at in [&running, &admitted, &done] {

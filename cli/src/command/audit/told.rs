@@ -5,7 +5,7 @@ use sop_core::engine::{Answer, Fact, How, Past, Stored};
 use sop_core::journal::Entry;
 
 /// What happened.
-pub(super) fn fact(fact: &Fact) -> String {
+pub(in crate::command) fn fact(fact: &Fact) -> String {
     match fact {
         Fact::Started { payload, reused } => {
             format!("started{}{}", carried(payload.as_ref(), " with "), taken_over(reused))

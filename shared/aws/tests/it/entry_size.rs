@@ -69,7 +69,8 @@ fn entries(steps: u32) -> Vec<Sealed> {
     let mut sealed = vec![entry.seal()];
     for step in 1..=steps {
         let output = Some(Stored::of("{\"status\":200,\"body\":{\"healthy\":true}}"));
-        let input = Input::Outcome { step, attempt: 1, verdict: Verdict::Completed { output } };
+        let input =
+            Input::Outcome { step, attempt: 1, verdict: Verdict::Completed { output }, ran: None };
         let cause = Cause { input: input.system_id(entry.seq), by: "executor".into() };
         let newest = (entry.seq, sealed.last().unwrap().hash);
         let now = EPOCH.plus_millis(1_500 * i64::from(step));

@@ -223,7 +223,13 @@ pub fn decide(
         return Decided::Needs(asked.missing);
     }
     match fact {
-        Ok(fact) => made(sop, (run, Some(newest)), fact, given, asked),
+        Ok(fact) => {
+            let mut decided = made(sop, (run, Some(newest)), fact, given, asked);
+            if let Decided::Moves(transition) = &mut decided {
+                transition.entry.ran = input.ran();
+            }
+            decided
+        }
         Err(refusal) => Decided::Refused(refusal),
     }
 }
@@ -265,6 +271,7 @@ fn made(
         by,
         fact,
         queued,
+        ran: None,
         asked: asked.answers,
         prev: newest.map(|(_, hash)| hash),
         after,
@@ -333,7 +340,9 @@ fn fact(
 
         (_, Input::Wake) => woken(sop, run, now),
         (_, Input::Report { step, verdict }) => reported(run, *step, verdict),
-        (_, Input::Outcome { step, attempt, verdict }) => outcome(run, *step, *attempt, verdict),
+        (_, Input::Outcome { step, attempt, verdict, .. }) => {
+            outcome(run, *step, *attempt, verdict)
+        }
         (_, Input::Event { step, event, payload }) => {
             // Nor does the event count that started the run, when it comes again.
             let before = run.past(*step).and_then(|past| past.event.as_ref());

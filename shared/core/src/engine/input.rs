@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::engine::state::Stored;
 use crate::id::{EventId, InputId};
+use crate::time::Timestamp;
 
 /// A person's answer at a gate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +70,9 @@ pub enum Input {
         attempt: u32,
         /// How it went.
         verdict: Verdict,
+        /// When it was at work, where it tells.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ran: Option<Ran>,
     },
     /// A person is through with a step.
     Report {
@@ -109,7 +113,32 @@ pub enum Input {
     Wake,
 }
 
+/// When a built-in was at work: for whoever looks for where time went. Nothing is decided by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ran {
+    /// When it began, by its own clock.
+    pub began: Timestamp,
+    /// Milliseconds that it took.
+    pub ms: u32,
+}
+
 impl Input {
+    /// When the built-in that it comes from was at work.
+    pub fn ran(&self) -> Option<Ran> {
+        match self {
+            Self::Outcome { ran, .. } => *ran,
+            Self::Admit
+            | Self::Report { .. }
+            | Self::Decide { .. }
+            | Self::Event { .. }
+            | Self::Pause
+            | Self::Resume
+            | Self::Retry
+            | Self::Cancel { .. }
+            | Self::Wake => None,
+        }
+    }
+
     /// The id of an input that the system itself makes: the same cause gives the same id.
     ///
     /// A person's inputs get their id from the caller.
@@ -118,13 +147,14 @@ impl Input {
             Self::Admit => format!("admit-{seq}"),
             Self::Wake => format!("wake-{seq}"),
             // It may come to light after all.
-            Self::Outcome { step, attempt, verdict: Verdict::Unknown { .. } } => {
+            Self::Outcome { step, attempt, verdict: Verdict::Unknown { .. }, .. } => {
                 format!("unknown-{step}-{attempt}")
             }
             Self::Outcome {
                 step,
                 attempt,
                 verdict: Verdict::Completed { .. } | Verdict::Failed { .. },
+                ..
             } => {
                 format!("outcome-{step}-{attempt}")
             }

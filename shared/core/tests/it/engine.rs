@@ -176,7 +176,7 @@ fn report(step: u32, verdict: Verdict) -> Input {
 }
 
 fn outcome(step: u32, attempt: u32, verdict: Verdict) -> Input {
-    Input::Outcome { step, attempt, verdict }
+    Input::Outcome { step, attempt, verdict, ran: None }
 }
 
 fn yes(gate: u32) -> Input {

@@ -8,7 +8,7 @@ use std::future::Future;
 use serde_json::Value;
 use sop_core::Timestamp;
 use sop_core::definition::{Definition, Route};
-use sop_core::engine::{Effect, EffectKey, Input, Run, Verdict};
+use sop_core::engine::{Effect, EffectKey, Input, Ran, Run, Verdict};
 use sop_core::id::RunId;
 
 use crate::envelope::{Body, Envelope};
@@ -122,9 +122,9 @@ pub(super) async fn tell<S, Q: Queue, C>(
     run: RunId,
     (step, attempt): (u32, u32),
     by: &str,
-    verdict: Verdict,
+    (verdict, ran): (Verdict, Option<Ran>),
 ) -> Result<(), FlowError> {
-    let outcome = Input::Outcome { step, attempt, verdict };
+    let outcome = Input::Outcome { step, attempt, verdict, ran };
     let id = outcome.system_id(0);
     let body = Body::Input { run, id, by: by.to_owned(), input: outcome };
     Ok(host.queue.send(QueueName::Events, &[body.into_message(0)]).await?)

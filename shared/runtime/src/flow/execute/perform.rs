@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use sop_core::definition::{Definition, Delivery};
-use sop_core::engine::{Effect, EffectKey, Fact, Live, Run, Stand, Stored, Verdict};
+use sop_core::engine::{Effect, EffectKey, Fact, Live, Ran, Run, Stand, Stored, Verdict};
 use sop_core::limits::PAYLOAD_BYTES_MAX;
 use sop_core::template::{Mask, Rendered};
 
@@ -35,6 +35,7 @@ where
         tracing::info!(run.id = %key.run, step = key.step, "effect is no longer outstanding");
         return Ok(());
     }
+    let began = host.now();
     let verdict = match call(host, secrets, of.0, effect).await? {
         Err(reason) => Verdict::Failed { reason },
         Ok(_) if delivery == Delivery::AtMostOnce && !is_first(host, &key).await? => {
@@ -59,7 +60,9 @@ where
             }
         }
     };
-    tell(host, key.run, (key.step, key.attempt), "executor", verdict).await
+    let ms = u32::try_from(host.now().millis_since(began)).unwrap_or_default();
+    let told = (verdict, Some(Ran { began, ms }));
+    tell(host, key.run, (key.step, key.attempt), "executor", told).await
 }
 
 fn is_outstanding(run: &Run, key: &EffectKey) -> bool {

@@ -84,7 +84,7 @@ pub(in crate::flow) async fn no_child<S, Q: Queue, C>(
     reason: String,
 ) -> Result<(), FlowError> {
     let verdict = Verdict::Failed { reason };
-    tell(host, parent.run.clone(), (parent.step, parent.attempt), "child", verdict).await
+    tell(host, parent.run.clone(), (parent.step, parent.attempt), "child", (verdict, None)).await
 }
 
 /// Tells the parent how `run` ended and what it gave.
@@ -109,7 +109,7 @@ where
             Verdict::Failed { reason: format!("run {id} was cancelled: {reason}") }
         }
     };
-    tell(host, parent.run.clone(), (parent.step, parent.attempt), "child", verdict).await
+    tell(host, parent.run.clone(), (parent.step, parent.attempt), "child", (verdict, None)).await
 }
 
 /// What a run gives: the value at one place as it is stored, or an object of several.
