@@ -5,6 +5,7 @@
 
 mod banner;
 mod doors;
+mod metrics;
 mod reload;
 
 use std::io::IsTerminal;
@@ -88,6 +89,7 @@ async fn serve(args: &Args, json: bool) -> Result<()> {
         Some(path) => Config::read(path)?,
         None => Config::default(),
     };
+    let counted = metrics::start()?;
     let http = listen(args.host, args.port, "--port").await?;
     let mqtt = MqttServer::bind(SocketAddr::new(args.host, args.mqtt_port))
         .await
@@ -118,7 +120,7 @@ async fn serve(args: &Args, json: bool) -> Result<()> {
         token_file: token,
     };
     let mut tasks = tokio::task::JoinSet::new();
-    tasks.spawn(doors::http(http, Arc::clone(&host), stopped.clone()));
+    tasks.spawn(doors::http(http, Arc::clone(&host), counted, stopped.clone()));
     tasks.spawn(doors::mqtt(mqtt, Arc::clone(&host), stopped.clone()));
     tasks.spawn(worker::keep_time(Arc::clone(&host), stopped.clone()));
     let names = loaded.names.clone();

@@ -1,5 +1,7 @@
 //! What people do, from end to end: the binary against a real `sop dev`.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -32,6 +34,16 @@ impl Town {
         let server = house.start();
         let url = format!("http://127.0.0.1:{}", house.port);
         Self { house, _server: server, url }
+    }
+
+    /// What a browser is shown at `path`.
+    pub(crate) fn text(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.house.port)).expect("it listens");
+        let ask = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        stream.write_all(ask.as_bytes()).expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it answers");
+        answer
     }
 
     /// Somebody new, who pairs as people do.

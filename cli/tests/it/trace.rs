@@ -69,3 +69,27 @@ fn a_trace_goes_from_the_door_to_the_last_step() {
     assert!(span["traceId"].as_str().is_some_and(|id| id.len() == 32), "{span}");
     assert!(span["startTimeUnixNano"].as_str().unwrap().ends_with("000000"), "{span}");
 }
+
+#[test]
+fn what_happened_is_counted() {
+    let town = Town::new();
+    let anna = town.person();
+    anna.write("two", "", "1. **Keep** — it.\n   - capability: noop\n2. **Look** — at it.\n");
+    anna.does(&["push"]);
+    let run = anna.starts("two", "{}");
+    anna.until(&run, |run| run["status"] == "waiting");
+    anna.does(&["complete", &run]);
+    anna.until(&run, |run| run["status"] == "completed");
+    let counted = town.text("/metrics");
+    for line in [
+        "sop_accepted_total{source=\"manual\"} 1",
+        "sop_execution_seconds_count{capability=\"noop\"} 1",
+        "sop_waits_begun_total{on=\"performer\"} 1",
+        "sop_waits_ended_total{on=\"person\"} 1",
+        "sop_runs_finished_total{status=\"completed\"} 1",
+        "sop_run_seconds_count{status=\"completed\"} 1",
+        "sop_transitions_total 3",
+    ] {
+        assert!(counted.lines().any(|known| known == line), "no `{line}`: {counted}");
+    }
+}

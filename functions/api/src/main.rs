@@ -5,7 +5,7 @@ mod payload;
 
 use std::sync::Arc;
 
-use lambda_runtime::{Error, LambdaEvent, service_fn};
+use lambda_runtime::{Error, LambdaEvent};
 use sop_wiring::{host, log};
 
 use crate::payload::Payload;
@@ -23,5 +23,5 @@ async fn main() -> Result<(), Error> {
             )
         }
     };
-    lambda_runtime::run(service_fn(handler)).await
+    sop_wiring::serve(handler).await
 }

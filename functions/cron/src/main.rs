@@ -2,7 +2,7 @@
 
 mod payload;
 
-use lambda_runtime::{Error, LambdaEvent, service_fn};
+use lambda_runtime::{Error, LambdaEvent};
 use sop_runtime::flow;
 use sop_wiring::{host, log};
 
@@ -17,5 +17,5 @@ async fn main() -> Result<(), Error> {
         tracing::info!(fired = tick.fired, woken = tick.woken, congested = tick.congested, "tick");
         Ok::<_, Error>(tick)
     };
-    lambda_runtime::run(service_fn(handler)).await
+    sop_wiring::serve(handler).await
 }

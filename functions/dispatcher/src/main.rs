@@ -4,7 +4,7 @@ mod payload;
 
 use std::sync::Arc;
 
-use lambda_runtime::{Error, LambdaEvent, service_fn};
+use lambda_runtime::{Error, LambdaEvent};
 use sop_wiring::{host, log};
 
 use crate::payload::Batch;
@@ -16,5 +16,5 @@ async fn main() -> Result<(), Error> {
     let handler = |event: LambdaEvent<Batch>| async move {
         Ok::<_, Error>(payload::dispatch(host, event.payload).await)
     };
-    lambda_runtime::run(service_fn(handler)).await
+    sop_wiring::serve(handler).await
 }

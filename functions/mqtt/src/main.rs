@@ -2,7 +2,7 @@
 
 mod payload;
 
-use lambda_runtime::{Error, LambdaEvent, service_fn};
+use lambda_runtime::{Error, LambdaEvent};
 use sop_wiring::{device, host, log};
 
 use crate::payload::{Uplink, door};
@@ -15,5 +15,5 @@ async fn main() -> Result<(), Error> {
         let door = door(&payload, &context.request_id);
         Ok::<_, Error>(device::take(host, &payload.topic, door).await.map_err(log::failed)?)
     };
-    lambda_runtime::run(service_fn(handler)).await
+    sop_wiring::serve(handler).await
 }

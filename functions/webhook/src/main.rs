@@ -4,7 +4,7 @@ mod payload;
 
 use std::sync::Arc;
 
-use lambda_runtime::{Error, LambdaEvent, service_fn};
+use lambda_runtime::{Error, LambdaEvent};
 use sop_wiring::{host, log};
 
 use crate::payload::Call;
@@ -17,5 +17,5 @@ async fn main() -> Result<(), Error> {
         let router = router.clone();
         async move { Ok::<_, Error>(payload::answer(router, event.payload).await) }
     };
-    lambda_runtime::run(service_fn(handler)).await
+    sop_wiring::serve(handler).await
 }

@@ -6,6 +6,8 @@ use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use sop_runtime::envelope::{Body, Envelope};
 use sop_runtime::flow::FlowError;
+use sop_runtime::metric;
+use sop_runtime::port::QueueName;
 use tracing::Instrument;
 
 use crate::log::chain;
@@ -81,6 +83,7 @@ where
 
 fn report(message: &str, body: &str, retryable: bool, error: &str) {
     let (mut run, mut event, mut trace) = (None, None, None);
+    let mut queue = QueueName::Events;
     match Envelope::parse(body) {
         Ok(Body::Event { event: arrived }) => {
             event = Some(arrived.id);
@@ -88,6 +91,7 @@ fn report(message: &str, body: &str, retryable: bool, error: &str) {
         }
         Ok(Body::Input { run: moved, .. } | Body::Wake { run: moved, .. }) => run = Some(moved),
         Ok(Body::Effect { effect }) => {
+            queue = QueueName::Effects;
             if let sop_core::engine::Effect::Perform { key, trace: of, .. } = effect {
                 run = Some(key.run);
                 trace = of;
@@ -95,6 +99,7 @@ fn report(message: &str, body: &str, retryable: bool, error: &str) {
         }
         Err(_) => {}
     }
+    metric::message_failed(queue);
     let run = run.as_ref().map(tracing::field::display);
     let event = event.as_ref().map(tracing::field::display);
     let trace = trace.as_deref();

@@ -6,6 +6,7 @@
 //! | `SOP_EVENTS_QUEUE_URL` | all | address of the events queue |
 //! | `SOP_EFFECTS_QUEUE_URL` | api, dispatcher; others may leave it out | address of the effects queue |
 //! | `SOP_SECRETS_PREFIX` | executor; `sopwith/` when it is left out | what the names of secrets begin with |
+//! | `SOP_PREFIX` | all; `sopwith` when it is left out | what the names of the stack begin with: a dimension of its metrics |
 //! | `SOP_TENANT` | all; `default` when it is left out | whose data |
 //! | `SOP_LOG` | all; `info` when it is left out | `off`, `error`, `warn`, `info`, `debug` or `trace` |
 //! | `AWS_ENDPOINT_URL` | all; left out on AWS | where an emulator answers |
@@ -23,6 +24,8 @@ pub const EVENTS_QUEUE_URL: &str = "SOP_EVENTS_QUEUE_URL";
 pub const EFFECTS_QUEUE_URL: &str = "SOP_EFFECTS_QUEUE_URL";
 /// What the names of secrets begin with.
 pub const SECRETS_PREFIX: &str = "SOP_SECRETS_PREFIX";
+/// What the names of the stack begin with.
+pub const PREFIX: &str = "SOP_PREFIX";
 /// Whose data.
 pub const TENANT: &str = "SOP_TENANT";
 /// How much is logged.

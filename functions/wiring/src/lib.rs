@@ -8,3 +8,6 @@ pub mod env;
 pub mod gateway;
 pub mod host;
 pub mod log;
+mod serve;
+
+pub use serve::{NAMESPACE, serve};

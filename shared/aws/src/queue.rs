@@ -5,9 +5,14 @@
 
 mod consumer;
 
+use std::collections::HashMap;
+
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::Builder;
-use aws_sdk_sqs::types::{BatchResultErrorEntry, SendMessageBatchRequestEntry};
+use aws_sdk_sqs::types::{
+    BatchResultErrorEntry, MessageSystemAttributeNameForSends, MessageSystemAttributeValue,
+    SendMessageBatchRequestEntry,
+};
 use aws_types::SdkConfig;
 use sop_core::limits::DELAY_SECS_MAX;
 use sop_runtime::port::{Message, PortError, Queue, QueueName};
@@ -126,15 +131,31 @@ impl Queue for SqsQueue {
 }
 
 fn entries(bodies: Vec<(String, u32)>) -> Result<Vec<SendMessageBatchRequestEntry>, PortError> {
+    let trace = trace_header()?;
     let entry = |(i, (body, delay_secs)): (usize, (String, u32))| {
         SendMessageBatchRequestEntry::builder()
             .id(i.to_string())
             .message_body(body)
             .set_delay_seconds(i32::try_from(delay_secs).ok().filter(|secs| *secs > 0))
+            .set_message_system_attributes(trace.clone())
             .build()
             .map_err(|error| PortError::permanent(SEND, error))
     };
     bodies.into_iter().enumerate().map(entry).collect()
+}
+
+/// What makes X-Ray show the function that takes a message as called by this one: the invocation's own trace.
+/// It adds nothing to what a message costs.
+/// Source: AWS X-Ray developer guide, Amazon SQS and AWS X-Ray.
+fn trace_header() -> Result<
+    Option<HashMap<MessageSystemAttributeNameForSends, MessageSystemAttributeValue>>,
+    PortError,
+> {
+    let Ok(trace) = std::env::var("_X_AMZN_TRACE_ID") else { return Ok(None) };
+    let value =
+        MessageSystemAttributeValue::builder().data_type("String").string_value(trace).build();
+    let value = value.map_err(|error| PortError::permanent(SEND, error))?;
+    Ok(Some(HashMap::from([(MessageSystemAttributeNameForSends::AwsTraceHeader, value)])))
 }
 
 /// `body`, a JSON text, without the two characters that SQS refuses and JSON allows in strings.

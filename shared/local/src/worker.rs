@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use sop_core::Timestamp;
 use sop_runtime::flow::{self, FlowError, Host};
+use sop_runtime::metric;
 use sop_runtime::port::{Clock, Consumer, Delivery, QueueName};
 use sop_runtime::report::chain;
 use tokio::sync::watch;
@@ -110,6 +111,7 @@ async fn settle(
     let settled = match handled.await {
         Ok(()) => store.acknowledge(queue, std::slice::from_ref(&delivery.receipt)).await,
         Err(error) => {
+            metric::message_failed(queue);
             tracing::warn!(
                 queue = queue.as_str(),
                 attempt = delivery.attempt,

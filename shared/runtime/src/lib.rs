@@ -5,5 +5,6 @@
 
 pub mod envelope;
 pub mod flow;
+pub mod metric;
 pub mod port;
 pub mod report;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::serve::ListenerExt;
 use base64::Engine;
+use metrics_exporter_prometheus::PrometheusHandle;
 use sop_core::event::{Data, Source};
 use sop_core::ingress;
 use sop_core::matching::peripheral_subject;
@@ -16,12 +17,17 @@ use tokio::sync::watch;
 use super::Local;
 
 /// Serves webhooks and the API until told to stop.
-pub(super) async fn http(listener: TcpListener, host: Arc<Local>, stopped: watch::Receiver<bool>) {
+pub(super) async fn http(
+    listener: TcpListener,
+    host: Arc<Local>,
+    counted: PrometheusHandle,
+    stopped: watch::Receiver<bool>,
+) {
     let listener = listener.tap_io(|stream| {
         // A small answer is not held back to be sent with the next one.
         drop(stream.set_nodelay(true));
     });
-    let router = sop_http::all(host);
+    let router = sop_http::all(host).merge(super::metrics::route(counted));
     let served = axum::serve(listener, router).with_graceful_shutdown(until(stopped)).await;
     if let Err(error) = served {
         tracing::error!(error = %chain(&error), "http");

@@ -389,6 +389,26 @@ impl Stand {
         }
     }
 
+    /// What it waits for, in a word: the name that programs know it by.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Slot => "slot",
+            Self::Approval(_) => "approval",
+            Self::Person { .. } => "person",
+            Self::Performer { .. } => "performer",
+            Self::Timer { .. } => "timer",
+            Self::Retry { .. } => "retry",
+            Self::Event { .. } => "event",
+            Self::Child { .. } => "child",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Whether it waits for the same kind of thing as `other`.
+    pub fn is_like(&self, other: &Self) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
+    }
+
     /// Whether a person has to do something about it.
     pub fn awaits_people(&self) -> bool {
         match self {

@@ -174,7 +174,7 @@ fn awaited(sop: &Definition, run: &Run, live: &Live) -> Awaited {
     let step = sop.step(live.step);
     let mut awaited = Awaited {
         step: live.step,
-        on: on(&live.stand).to_owned(),
+        on: live.stand.name().to_owned(),
         attempt: live.attempt,
         since: live.since.to_string(),
         until: run.due(live).map(|at| at.to_string()),
@@ -206,20 +206,6 @@ fn awaited(sop: &Definition, run: &Run, live: &Live) -> Awaited {
         | Stand::Unknown => {}
     }
     awaited
-}
-
-const fn on(stand: &Stand) -> &'static str {
-    match stand {
-        Stand::Slot => "slot",
-        Stand::Approval(_) => "approval",
-        Stand::Person { .. } => "person",
-        Stand::Performer { .. } => "performer",
-        Stand::Timer { .. } => "timer",
-        Stand::Retry { .. } => "retry",
-        Stand::Event { .. } => "event",
-        Stand::Child { .. } => "child",
-        Stand::Unknown => "unknown",
-    }
 }
 
 fn waiting_for(run: &Run) -> Option<String> {

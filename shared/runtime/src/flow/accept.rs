@@ -14,6 +14,7 @@ use sop_core::time::Timestamp;
 use crate::envelope::Body;
 use crate::flow::log::{self, SopVerdict};
 use crate::flow::{Active, FlowError, Host, authenticate};
+use crate::metric;
 use crate::port::{Catalog, Claim, Clock, EventLog, Idempotency, Queue, QueueName, Tokens};
 
 /// Milliseconds for which an idempotency key is held.
@@ -79,6 +80,7 @@ pub(super) async fn enqueue<S, Q: Queue, C>(
 ) -> Result<(), FlowError> {
     let body = Body::Event { event: Box::new(event.clone()) };
     host.queue.send(QueueName::Events, &[body.into_message(delay_secs)]).await?;
+    metric::accepted(event.source);
     tracing::info!(
         event.id = %event.id,
         event.source = %event.source,

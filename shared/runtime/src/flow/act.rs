@@ -20,6 +20,7 @@ use sop_core::matching::Listed;
 
 use crate::envelope::Body;
 use crate::flow::{FlowError, Host};
+use crate::metric;
 use crate::port::{
     Blobs, Catalog, Clock, Heads, Journal, Message, Queue, QueueName, Waiting, Waits, random,
 };
@@ -102,6 +103,9 @@ where
     Q: Queue,
     C: Clock,
 {
+    if let Moved::New { before, transition } = &moved {
+        metric::moved(before.map(|(run, _)| run), &transition.entry);
+    }
     let plan = plan(host, sop, &moved).await?;
     let (effects, events) = messages(host, plan.effects);
     let send_effects = send(host, QueueName::Effects, &effects);

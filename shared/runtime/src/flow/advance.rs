@@ -13,6 +13,7 @@ use sop_core::journal::{Entry, Sealed};
 use crate::flow::act::{Moved, act, admit_next, look_again, prepare};
 use crate::flow::values;
 use crate::flow::{FlowError, Host, journal};
+use crate::metric;
 use crate::port::{Append, Blobs, Catalog, Clock, Heads, Journal, Queue, Waits};
 
 /// What became of an input.
@@ -186,7 +187,10 @@ where
         let newest = (at.entry.seq, at.hash);
         let transition = match engine::decide(&at.sop, at.run(), newest, input, given) {
             Decided::Moves(transition) => transition,
-            Decided::Refused(refusal) => return Ok(Some(Advanced::Refused(refusal))),
+            Decided::Refused(refusal) => {
+                metric::refused();
+                return Ok(Some(Advanced::Refused(refusal)));
+            }
             Decided::Needs(needs) => {
                 let brought = (at.entry.seq + 1, brings(input));
                 values::fetch(host, at.run(), brought, needs, &mut values).await?;

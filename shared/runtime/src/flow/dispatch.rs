@@ -13,6 +13,7 @@ use crate::flow::lineage;
 use crate::flow::log::{self, SopVerdict};
 use crate::flow::start::{Started, start};
 use crate::flow::{Active, FlowError, Host};
+use crate::metric;
 use crate::port::{
     Blobs, Catalog, Clock, EventLog, Heads, Journal, Queue, QueueName, Waiting, Waits,
 };
@@ -85,6 +86,7 @@ where
     let unmatched = explained.verdicts.into_iter().filter(|verdict| !verdict.matched);
     verdicts.extend(unmatched.map(SopVerdict::from));
     host.store.record(&log::line(event, verdicts.clone(), others)).await?;
+    metric::dispatched(event, verdicts.iter().any(|verdict| verdict.matched), host.now());
     tracing::info!(
         event.id = %event.id,
         event.source = %event.source,
@@ -125,15 +127,18 @@ where
 pub(super) fn outcome(event: &Event, sop: &SopName, started: Started) -> (String, Option<RunId>) {
     match started {
         Started::Run { run, queued } => {
+            metric::start(if queued { "queued" } else { "started" });
             tracing::info!(run.id = %run, sop = %sop, event.id = %event.id, queued, "run");
             let reason = if queued { "started, waits for a free slot" } else { "started" };
             (reason.to_owned(), Some(run))
         }
         Started::Coalesced { run } => {
+            metric::start("coalesced");
             tracing::info!(run.id = %run, sop = %sop, event.id = %event.id, "coalesced");
             (format!("coalesced: run {run} is under way and stands for it"), Some(run))
         }
         Started::Dropped { reason } => {
+            metric::start("dropped");
             tracing::info!(sop = %sop, event.id = %event.id, %reason, "dropped");
             (format!("dropped: {reason}"), None)
         }

@@ -1,6 +1,7 @@
 //! A built-in does a step; people are told of a gate.
 
 use serde_json::{Value, json};
+use sop_core::Timestamp;
 use sop_core::definition::{Definition, Delivery};
 use sop_core::engine::{Effect, EffectKey, Fact, Live, Ran, Run, Stand, Stored, Verdict};
 use sop_core::limits::PAYLOAD_BYTES_MAX;
@@ -8,6 +9,7 @@ use sop_core::template::{Mask, Rendered};
 
 use super::{Call, Notice, Of, Perform, tell};
 use crate::flow::{FlowError, Host, values};
+use crate::metric;
 use crate::port::{Blobs, Claim, Clock, Idempotency, Journal, Queue, Resolved, Secrets, resolve};
 
 /// Milliseconds for which it is remembered that a step which may not be done twice was begun.
@@ -36,6 +38,10 @@ where
         return Ok(());
     }
     let began = host.now();
+    let ran = |now: Timestamp| {
+        let ms = u32::try_from(now.millis_since(began)).unwrap_or_default();
+        Ran { began, ms }
+    };
     let verdict = match call(host, secrets, of.0, effect).await? {
         Err(reason) => Verdict::Failed { reason },
         Ok(_) if delivery == Delivery::AtMostOnce && !is_first(host, &key).await? => {
@@ -44,6 +50,7 @@ where
         }
         Ok((call, mask)) => {
             let done = performer.perform(&call).await;
+            metric::executed(&call.capability, ran(host.now()));
             tracing::info!(
                 run.id = %key.run,
                 step = key.step,
@@ -60,8 +67,7 @@ where
             }
         }
     };
-    let ms = u32::try_from(host.now().millis_since(began)).unwrap_or_default();
-    let told = (verdict, Some(Ran { began, ms }));
+    let told = (verdict, Some(ran(host.now())));
     tell(host, key.run, (key.step, key.attempt), "executor", told).await
 }
 
