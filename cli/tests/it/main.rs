@@ -14,3 +14,4 @@ mod people;
 mod stories;
 mod stub;
 mod trace;
+mod upgrade;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::cli::{Place, Said};
 use crate::house::{House, PATIENCE, Server};
 
-const HEAD: &str =
+pub(crate) const HEAD: &str =
     "description = \"d\"\nexecution_mode = \"auto\"\n\n[[triggers]]\ntype = \"manual\"\n";
 
 /// One person, at one machine.
@@ -61,6 +61,12 @@ impl Town {
 }
 
 impl Person {
+    /// Whoever holds `token`.
+    pub(crate) fn with_token(house: &House, token: &str) -> Self {
+        let url = format!("http://127.0.0.1:{}", house.port);
+        Self { place: Place::new(), url, token: token.to_owned(), subject: String::new() }
+    }
+
     pub(crate) fn say(&self, args: &[&str]) -> Said {
         let host = ["--url", &self.url, "--token", &self.token];
         self.place.sop_cli(&[args, &host[..]].concat())
