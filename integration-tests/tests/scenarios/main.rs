@@ -3,7 +3,9 @@
 //! `SOP_DEPLOYMENT` picks one (`emulator` or `dev`); an argument picks scenarios whose names contain it.
 
 mod devices;
+mod front;
 mod hooks;
+mod language;
 mod queue;
 mod refused;
 mod setup;
@@ -26,10 +28,16 @@ fn sops() -> Result<Vec<SopFiles>> {
 }
 
 fn stages() -> Vec<Stage> {
-    let together: Vec<Scenario> = [hooks::scenarios(), devices::scenarios(), time::scenarios()]
-        .into_iter()
-        .flatten()
-        .collect();
+    let together: Vec<Scenario> = [
+        hooks::scenarios(),
+        front::scenarios(),
+        devices::scenarios(),
+        language::scenarios(),
+        time::scenarios(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     vec![
         Stage::InOrder(setup::scenarios()),
         Stage::InOrder(refused::scenarios()),
