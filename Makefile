@@ -8,7 +8,7 @@ export PATH := $(VENV)/bin:$(PATH)
 FUNCTIONS := webhook mqtt cron peripheral dispatcher executor api
 SOP_ARCH ?= arm64
 
-.PHONY: help setup dev test check build lambdas deploy bench fuzz clean
+.PHONY: help setup dev test check audit build lambdas deploy bench fuzz clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -31,6 +31,9 @@ check: setup ## Formatting, lints, docs, others' licences, SOPs, template
 	cargo test --quiet -p sop-testkit --test tidy
 	cargo run --quiet -p sop-cli -- validate --deny warnings
 	"$(VENV)/bin/cfn-lint" infra/template.yaml
+
+audit: ## Others' code: sources, licences, bans, known weaknesses
+	@scripts/audit.sh
 
 build: ## The sop binary
 	cargo build --release -p sop-cli
