@@ -250,7 +250,7 @@ impl Move<'_, '_> {
         let Some(number) = self.run.gate(gate).map(|(live, _)| live.step) else { return };
         let Some(step) = self.sop.step(number) else { return };
         if output.is_none() {
-            self.asked.amended(number);
+            self.asked.amended(step);
         }
         let seq = self.seq;
         if let Some(live) = self.live_mut(number) {

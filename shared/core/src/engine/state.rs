@@ -32,7 +32,12 @@ impl Stored {
     ///
     /// Whoever gets a [`Stored::Blob`] stores `text` under its digest before it names it.
     pub fn of(text: &str) -> Self {
-        if text.len() <= INLINE_BYTES_MAX {
+        Self::within(text, INLINE_BYTES_MAX)
+    }
+
+    /// The same where an entry has room for `inline_bytes_max` bytes only.
+    pub(super) fn within(text: &str, inline_bytes_max: usize) -> Self {
+        if text.len() <= inline_bytes_max {
             return Self::Inline(text.to_owned());
         }
         Self::Blob {
