@@ -119,7 +119,11 @@ async fn what_templates_have_made_is_checked_again() {
     for (capability, with, reason) in [
         ("mqtt.publish", json!({"topic": "a/#", "payload": 1}), "no topic to publish to"),
         ("mqtt.publish", json!({"topic": "", "payload": 1}), "no topic to publish to"),
-        ("mqtt.publish", json!({"topic": "$aws/things/x/shadow/update", "payload": 1}), "broker's own"),
+        (
+            "mqtt.publish",
+            json!({"topic": "$aws/things/x/shadow/update", "payload": 1}),
+            "broker's own",
+        ),
         ("mqtt.publish", json!({"topic": null, "payload": 1}), "`topic` is not a text"),
         ("mqtt.publish", json!({"topic": "a", "payload": 1, "qos": "1"}), "0 or 1"),
         ("mqtt.publish", json!({"topic": "a", "payload": large}), "at most 131072"),

@@ -258,7 +258,10 @@ mod tests {
             ("http.request", Some(json!({"url": "{{ event.url }}", "method": "{{ event.how }}"}))),
             ("http.request", Some(json!({"url": "https://a/{{ event.id }}?q={{ run.id }}"}))),
             ("json.validate", Some(json!({"schema": {}, "value": 1}))),
-            ("mqtt.publish", Some(json!({"topic": "plant/{{ event.id }}", "payload": {"on": true}}))),
+            (
+                "mqtt.publish",
+                Some(json!({"topic": "plant/{{ event.id }}", "payload": {"on": true}})),
+            ),
             ("mqtt.publish", Some(json!({"topic": "a", "payload": "", "qos": 0}))),
             (
                 "sns.publish",

@@ -161,9 +161,8 @@ pub fn outstanding(sop: &Definition, run: &Run) -> Vec<Effect> {
 
 /// What is outstanding after a transition, `after`, and was not `before` it.
 pub fn newly_outstanding(before: &[Effect], after: &[Effect]) -> Vec<Effect> {
-    let is_new = |effect: &&Effect| {
-        matches!(effect, Effect::AdmitNext { .. }) || !before.contains(effect)
-    };
+    let is_new =
+        |effect: &&Effect| matches!(effect, Effect::AdmitNext { .. }) || !before.contains(effect);
     after.iter().filter(is_new).cloned().collect()
 }
 

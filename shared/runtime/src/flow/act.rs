@@ -153,7 +153,8 @@ async fn plan<S: Heads, Q, C: Clock>(
             if !left_undone {
                 let soon = host.now().plus_millis(LOOK_AHEAD_MS);
                 let is_swept = matches!(moved, Moved::Swept { .. });
-                effects.retain(|it| matches!(it, Effect::Wake { at, .. } if is_swept && *at <= soon));
+                effects
+                    .retain(|it| matches!(it, Effect::Wake { at, .. } if is_swept && *at <= soon));
             }
             Ok(Plan { effects, project: left_undone.then_some(head), look_at_queue })
         }

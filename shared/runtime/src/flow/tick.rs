@@ -77,10 +77,7 @@ where
     Ok(congested.len())
 }
 
-async fn fire<S, Q, C>(
-    host: &Host<S, Q, C>,
-    last: Option<Timestamp>,
-) -> Result<usize, FlowError>
+async fn fire<S, Q, C>(host: &Host<S, Q, C>, last: Option<Timestamp>) -> Result<usize, FlowError>
 where
     S: Catalog + CronCursor,
     Q: Queue,
@@ -150,10 +147,7 @@ fn cron_event<S, Q, C>(
     }
 }
 
-async fn sweep<S, Q, C>(
-    host: &Host<S, Q, C>,
-    since: Option<Timestamp>,
-) -> Result<usize, FlowError>
+async fn sweep<S, Q, C>(host: &Host<S, Q, C>, since: Option<Timestamp>) -> Result<usize, FlowError>
 where
     S: Heads,
     Q: Queue,

@@ -26,7 +26,7 @@ impl Secrets for Vault {
 const CALL: &str = "**Call** — it.\n   - capability: http.request\n   \
     - with: {\"url\": \"https://a.example/\", \"headers\": {\"x-key\": \"{{ secret(\\\"key\\\") }}\"}}";
 
-/// D9: a definition that got around validation gives no secret to a built-in that may have none: the step
+/// F12: a definition that got around validation gives no secret to a built-in that may have none: the step
 /// fails, and the secret is not even asked for.
 #[tokio::test]
 async fn who_may_have_no_secret_gets_none() {
@@ -34,7 +34,8 @@ async fn who_may_have_no_secret_gets_none() {
         let house = House::new();
         let source = files(texts(&toml("leak", "", &webhook("/sop/a")), &[CALL]));
         let parsed = parse(&source, &Workspace::default());
-        let mut definition = parsed.definition.unwrap_or_else(|| panic!("{:?}", parsed.diagnostics));
+        let mut definition =
+            parsed.definition.unwrap_or_else(|| panic!("{:?}", parsed.diagnostics));
         definition.steps[0].capability = Some(capability.to_owned());
         let json = definition.to_json();
         let digest = Digest::of(json.as_bytes());
@@ -82,10 +83,13 @@ async fn word(prompt: &str, payload: &[u8]) -> serde_json::Value {
     notices[0].body.clone()
 }
 
-/// A10: word of a gate asks what the gate asks, filled in.
+/// D25: word of a gate asks what the gate asks, filled in.
 #[tokio::test]
 async fn word_of_a_gate_asks_what_the_gate_asks() {
-    let body = word("Deploy {{ event.service }}? It gave {{ steps.1.output.done }}.", b"{\"service\": \"web\"}");
+    let body = word(
+        "Deploy {{ event.service }}? It gave {{ steps.1.output.done }}.",
+        b"{\"service\": \"web\"}",
+    );
     let body = body.await;
     assert_eq!(body["prompt"], "Deploy web? It gave 1.", "{body}");
     assert!(body.get("prompt_problem").is_none(), "{body}");

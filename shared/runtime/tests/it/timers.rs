@@ -8,9 +8,7 @@ use sop_testkit::scenario::{NOOP, webhook};
 use crate::house::House;
 
 fn wait(secs: i64, more: &str) -> String {
-    format!(
-        "**Wait** — long.\n   - capability: wait\n   - with: {{\"seconds\": {secs}}}{more}"
-    )
+    format!("**Wait** — long.\n   - capability: wait\n   - with: {{\"seconds\": {secs}}}{more}")
 }
 
 /// Plays an SOP of these steps, with a tick each `every` seconds from second `first` on, until its run is over.
@@ -68,8 +66,9 @@ async fn near_timers_cost_one_message() {
 /// Several timers of one run, near each other: each is on time, also where one hides the other in the index.
 #[tokio::test]
 async fn several_timers_of_one_run_are_on_time() {
-    let waits: Vec<String> =
-        [1_200, 1_201, 1_215, 1_262, 1_330, 800].map(|secs| wait(secs, "\n   - depends_on: 1")).into();
+    let waits: Vec<String> = [1_200, 1_201, 1_215, 1_262, 1_330, 800]
+        .map(|secs| wait(secs, "\n   - depends_on: 1"))
+        .into();
     let mut steps = vec![NOOP];
     steps.extend(waits.iter().map(String::as_str));
     for first in [2, 17, 31, 44, 58] {

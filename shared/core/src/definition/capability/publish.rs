@@ -74,7 +74,8 @@ pub fn is_topic_arn(text: &str) -> bool {
     let parts: Vec<&str> = text.split(':').collect();
     let [arn, partition, service, region, account, name] = parts.as_slice() else { return false };
     let is_word = |text: &str| {
-        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        !text.is_empty()
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
     };
     let name = name.strip_suffix(".fifo").unwrap_or(name);
     (*arn, *service) == ("arn", "sns")

@@ -128,10 +128,13 @@ fn two_hundred_steps_at_once() {
     for number in all.iter().rev() {
         let before = play.run().clone();
         play.give(1, "executor", &outcome(*number, 1, done())).unwrap();
-        assert!(newly_outstanding(
-            &outstanding(&play.sop, &before),
-            &outstanding(&play.sop, play.run())
-        ).is_empty());
+        assert!(
+            newly_outstanding(
+                &outstanding(&play.sop, &before),
+                &outstanding(&play.sop, play.run())
+            )
+            .is_empty()
+        );
     }
     assert_eq!(play.stands(), "200 person");
     play.verify();
