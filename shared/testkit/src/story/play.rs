@@ -447,7 +447,7 @@ impl<'p, P: Perform> Stage<'p, P> {
 
 /// Whether `event` started `run`, or is one that it waited for.
 fn took(run: &Run, event: &EventId) -> bool {
-    run.identity.event == *event || run.past.iter().any(|past| past.event.as_ref() == Some(event))
+    run.identity.event == *event || run.heard.iter().any(|heard| heard.event == *event)
 }
 
 /// Whether a step of `run` waits for an event: what the log names it for is on its way to it.
