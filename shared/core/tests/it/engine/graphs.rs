@@ -180,7 +180,10 @@ fn an_entry_names_arguments_that_it_has_no_room_for() {
     assert!((60_000..200_000).contains(&bytes), "{bytes}");
     for number in 2..200 {
         let args = play.args(number, 1).value;
-        assert_eq!((&args["n"], args["text"].as_str().map(str::len)), (&number.into(), Some(4_000)));
+        assert_eq!(
+            (&args["n"], args["text"].as_str().map(str::len)),
+            (&number.into(), Some(4_000))
+        );
     }
     play.verify();
 }
