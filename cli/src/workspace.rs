@@ -5,7 +5,6 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use serde_json::Value;
 use sop_core::definition::{self, Definition, Diagnostic, Parsed, Severity, SourceFiles};
 
 /// The file that holds what all folders beside it share.
@@ -168,19 +167,10 @@ fn assemble(name: String, files: SourceFiles, parsed: Parsed, shared: &[Diagnost
     let own = shared.iter().filter(|found| Path::new(&found.file) == manifest);
     diagnostics.extend(own.cloned());
     if definition.is_some() {
-        diagnostics.extend(definition::check_schemas(&files, schema_problem));
+        diagnostics.extend(definition::check_schemas(&files, sop_schema::problem));
     }
     let is_broken = diagnostics.iter().any(|found| found.severity == Severity::Error);
     Folder { name, files, definition: definition.filter(|_| !is_broken), written_name, diagnostics }
-}
-
-/// Why `schema` cannot be used; `None` when it can.
-fn schema_problem(schema: &Value) -> Option<String> {
-    let problems = sop_schema::check_schema(schema).err()?;
-    problems.first().map(|problem| match problem.pointer.as_str() {
-        "" => problem.message.clone(),
-        pointer => format!("at `{pointer}`: {}", problem.message),
-    })
 }
 
 fn folder_name(path: &Path) -> String {

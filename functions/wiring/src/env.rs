@@ -7,6 +7,7 @@
 //! | `SOP_EFFECTS_QUEUE_URL` | api, dispatcher; others may leave it out | address of the effects queue |
 //! | `SOP_SECRETS_PREFIX` | executor; `sopwith/` when it is left out | what the names of secrets begin with |
 //! | `SOP_PREFIX` | all; `sopwith` when it is left out | what the names of the stack begin with: a dimension of its metrics |
+//! | `SOP_IOT_DATA_ENDPOINT` | executor; the region's when it is left out | where MQTT messages are published |
 //! | `SOP_TENANT` | all; `default` when it is left out | whose data |
 //! | `SOP_LOG` | all; `info` when it is left out | `off`, `error`, `warn`, `info`, `debug` or `trace` |
 //! | `AWS_ENDPOINT_URL` | all; left out on AWS | where an emulator answers |
@@ -26,6 +27,8 @@ pub const EFFECTS_QUEUE_URL: &str = "SOP_EFFECTS_QUEUE_URL";
 pub const SECRETS_PREFIX: &str = "SOP_SECRETS_PREFIX";
 /// What the names of the stack begin with.
 pub const PREFIX: &str = "SOP_PREFIX";
+/// Where MQTT messages are published.
+pub const IOT_DATA_ENDPOINT: &str = "SOP_IOT_DATA_ENDPOINT";
 /// Whose data.
 pub const TENANT: &str = "SOP_TENANT";
 /// How much is logged.
@@ -49,6 +52,8 @@ pub struct Env {
     pub tenant: Tenant,
     /// What the names of secrets begin with, such as `sopwith/`.
     pub secrets_prefix: String,
+    /// The account's IoT data endpoint, where it is named.
+    pub iot_data_endpoint: Option<String>,
     table: Option<String>,
     events: Option<String>,
     effects: Option<String>,
@@ -75,7 +80,14 @@ impl Env {
         };
         let secrets_prefix = var(SECRETS_PREFIX).unwrap_or_else(|| "sopwith/".to_owned());
         let (table, events) = (var(TABLE), var(EVENTS_QUEUE_URL));
-        Ok(Self { tenant, secrets_prefix, table, events, effects: var(EFFECTS_QUEUE_URL) })
+        Ok(Self {
+            tenant,
+            secrets_prefix,
+            iot_data_endpoint: var(IOT_DATA_ENDPOINT),
+            table,
+            events,
+            effects: var(EFFECTS_QUEUE_URL),
+        })
     }
 
     /// The table's name.

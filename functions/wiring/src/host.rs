@@ -1,7 +1,7 @@
 //! Hosts on AWS.
 
 use sop_aws::config::{Settings, SettingsError};
-use sop_aws::{DynamoStore, QueueUrls, SdkConfig, SecretsManager, SqsQueue};
+use sop_aws::{AwsOutlets, DynamoStore, QueueUrls, SdkConfig, SecretsManager, SqsQueue};
 use sop_runtime::flow::Host;
 use sop_runtime::port::SystemClock;
 
@@ -33,16 +33,30 @@ pub fn full() -> Result<Full, HostError> {
     with_store(&env, env.queues()?)
 }
 
-/// A host with a store that sends only to the events queue, and the secrets of what it does. Nothing is sent.
+/// What carries steps out: a host that sends only to the events queue, the secrets of what it does, and the
+/// ways out.
+#[derive(Debug)]
+pub struct Executor {
+    /// The host.
+    pub host: Full,
+    /// The secrets.
+    pub secrets: SecretsManager,
+    /// SNS and IoT Core.
+    pub outlets: AwsOutlets,
+}
+
+/// What carries steps out. Nothing is sent.
 ///
 /// # Errors
 /// When the environment lacks the table, the events queue, the region or credentials.
-pub fn executor() -> Result<(Full, SecretsManager), HostError> {
+pub fn executor() -> Result<Executor, HostError> {
     let env = Env::read()?;
     let aws = aws()?;
     let store = DynamoStore::new(&aws, env.table()?);
     let secrets = SecretsManager::new(&aws, &env.secrets_prefix);
-    Ok((of(store, &aws, env.events_queue()?, &env), secrets))
+    let outlets = AwsOutlets::new(&aws, env.iot_data_endpoint.as_deref());
+    let host = of(store, &aws, env.events_queue()?, &env);
+    Ok(Executor { host, secrets, outlets })
 }
 
 /// A host with a store that sends only to the events queue. Nothing is sent.

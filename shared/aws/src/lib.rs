@@ -1,4 +1,4 @@
-//! The ports of Sopwith on AWS: one DynamoDB table, two SQS queues with their dead letters.
+//! The ports of Sopwith on AWS: one DynamoDB table, two SQS queues with their dead letters, secrets, and ways out.
 //!
 //! Nothing here decides; what an operation costs is in `docs/store.md`, which a test compares with what
 //! was sent. Nothing here logs a payload, a token or a credential.
@@ -7,6 +7,7 @@ pub mod config;
 pub mod count;
 mod error;
 pub mod keys;
+mod outlets;
 mod pause;
 pub mod provision;
 mod queue;
@@ -15,6 +16,7 @@ mod store;
 
 pub use aws_types::SdkConfig;
 pub use error::is_retryable;
+pub use outlets::AwsOutlets;
 pub use queue::{QueueUrls, SqsQueue};
 pub use secrets::SecretsManager;
 pub use store::{DynamoStore, entry_bytes};

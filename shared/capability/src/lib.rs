@@ -7,6 +7,7 @@ mod http_request;
 mod json_validate;
 mod noop;
 pub mod notify;
+mod publish;
 mod transform;
 
 use serde_json::Value;
@@ -17,7 +18,7 @@ use sop_runtime::port::{Clock, Outlets, PortError, Secrets};
 pub use crate::http_request::Client;
 use crate::notify::Word;
 
-/// The built-ins: `http.request`, `json.validate`, `noop` and `transform`. (`wait`, `wait.event` and
+/// The built-ins: `http.request`, `json.validate`, `mqtt.publish`, `noop`, `sns.publish` and `transform`. (`wait`, `wait.event` and
 /// `sop.start` are the engine's own.)
 ///
 /// What `http.request` needs is made when it is first called.
@@ -64,7 +65,9 @@ impl<C: Clock, S: Secrets, O: Outlets> Perform for BuiltIns<C, S, O> {
         let done = match call.capability.as_str() {
             "http.request" => self.http.perform(call, self.clock.now()).await,
             "json.validate" => json_validate::perform(call),
+            "mqtt.publish" => publish::mqtt(&self.outlets, call).await,
             "noop" => Ok(noop::perform(call)),
+            "sns.publish" => publish::sns(&self.outlets, call).await,
             "transform" => Ok(transform::perform(call)),
             unknown => Err(format!("there is no capability `{unknown}` here")),
         };
@@ -86,6 +89,11 @@ fn fits(what: &str, schema: Option<&Value>, value: &Value) -> Result<(), String>
     let Some(schema) = schema else { return Ok(()) };
     sop_schema::validate(schema, value)
         .map_err(|error| bounded(format!("the {what} does not fit its schema: {error}")))
+}
+
+/// What went wrong, with its cause.
+fn chain(error: &PortError) -> String {
+    format!("{error}: {}", error.source)
 }
 
 /// `reason`, cut to what a journal keeps.

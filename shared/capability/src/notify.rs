@@ -7,8 +7,9 @@ mod sign;
 use serde_json::Value;
 use sop_core::Timestamp;
 use sop_core::definition::Route;
-use sop_runtime::port::{Outlets, PortError, Secrets};
+use sop_runtime::port::{Outlets, Secrets};
 
+use crate::chain;
 use crate::http_request::Client;
 
 pub use sign::signature;
@@ -85,11 +86,6 @@ pub async fn webhook(
         headers.push(("webhook-signature", signature));
     }
     client.post(url, headers, body).await
-}
-
-/// What went wrong, with its causes.
-fn chain(error: &PortError) -> String {
-    format!("{error}: {}", error.source)
 }
 
 #[cfg(test)]

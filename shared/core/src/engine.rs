@@ -27,6 +27,6 @@ pub use fact::{Answer, Fact};
 pub use head::{Head, Status};
 pub use input::{Decision, Input, Ran, Verdict};
 pub use state::{
-    End, Gate, How, Identity, Live, Origin, Parent, Past, Phase, Place, Run, Stand, Stored,
+    End, Gate, Heard, How, Identity, Live, Origin, Parent, Past, Phase, Place, Run, Stand, Stored,
 };
 pub use view::{Awaited, RunView, StepState, StepView};

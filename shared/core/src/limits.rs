@@ -8,6 +8,11 @@ pub const PAYLOAD_BYTES_MAX: usize = 256 * 1024;
 /// Source: a DynamoDB write unit is 1 KB, so an entry is to stay near it.
 pub const INLINE_BYTES_MAX: usize = 4 * 1024;
 
+/// Bytes of rendered arguments that one entry keeps inside it, texts with secrets in them included; what goes
+/// beyond is kept as items of its own.
+/// Source: a DynamoDB item has 400 KB at most, and 200 steps may begin at once.
+pub const ENTRY_ARGS_BYTES_MAX: usize = 64 * 1024;
+
 /// Steps of one SOP.
 pub const STEPS_MAX: usize = 200;
 
@@ -20,6 +25,10 @@ pub const DIAGNOSTICS_MAX: usize = 200;
 /// Seconds that a queue message may be delayed.
 /// Source: Amazon SQS developer guide, message timers (15 minutes).
 pub const DELAY_SECS_MAX: u32 = 900;
+
+/// Milliseconds before its time at which the sweep looks at a timer that no message could be delayed for:
+/// a minute from tick to tick, and what a tick may be late.
+pub const LOOK_AHEAD_MS: i64 = 75_000;
 
 /// Milliseconds a performer has for one attempt of a capability step before the step fails.
 pub const ATTEMPT_TIMEOUT_MS: i64 = 300_000;

@@ -23,7 +23,7 @@ pub use heads::{HeadPage, Heads};
 pub use idempotency::{Claim, Idempotency};
 pub use journal::{Append, Blobs, Journal};
 pub use log::{EventLog, LogLine, LogPage, LogQuery};
-pub use outlets::Outlets;
+pub use outlets::{MqttMessage, Outlets, SnsMessage};
 pub use queue::{Consumer, Delivery, Message, Queue, QueueName};
 pub use secrets::{Resolved, Secrets, resolve};
 pub use tokens::{Pairing, Token, Tokens};

@@ -86,6 +86,15 @@ pub fn check_schema(schema: &Value) -> Result<(), Vec<SchemaError>> {
     compile(schema).map(drop).map_err(|error| vec![*error])
 }
 
+/// Why `schema` cannot be used, with the place in it, in one line; `None` when it can.
+pub fn problem(schema: &Value) -> Option<String> {
+    let problems = check_schema(schema).err()?;
+    problems.first().map(|problem| match problem.pointer.as_str() {
+        "" => problem.message.clone(),
+        pointer => format!("at `{pointer}`: {}", problem.message),
+    })
+}
+
 /// Checks `value` against `schema`, which is compiled once a process for as long as it is in use.
 ///
 /// # Errors

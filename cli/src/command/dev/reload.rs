@@ -66,7 +66,8 @@ pub(super) async fn once(host: &Local, folder: &Path, before: &Loaded) -> Result
     }
     let files: Vec<SourceFiles> = good.values().cloned().collect();
     let workspace = shared.as_ref().map(|(file, text)| (file.as_str(), text.as_str()));
-    let sources = Sources { files: &files, workspace };
+    let schema_problem = Some(sop_schema::problem as fn(&_) -> _);
+    let sources = Sources { files: &files, workspace, schema_problem };
     match flow::publish(host, sources, Push::Replace, "sop dev")
         .await
         .context("could not publish the SOPs")?

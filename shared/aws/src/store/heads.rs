@@ -106,7 +106,7 @@ impl Heads for DynamoStore {
         tenant: &Tenant,
         now: Timestamp,
         limit: usize,
-    ) -> Result<Vec<RunId>, PortError> {
+    ) -> Result<Vec<(RunId, Timestamp)>, PortError> {
         let range = Range {
             index: Some(INDEX_DUE),
             pk: G2,
@@ -117,7 +117,8 @@ impl Heads for DynamoStore {
             consistent: false,
             limit,
         };
-        self.places(range).await
+        let items = self.query(LIST, range).await?;
+        items.iter().map(|item| Ok((run_of(item)?, due_of(item)?))).collect()
     }
 }
 
@@ -182,4 +183,10 @@ fn run_of(item: &Item) -> Result<RunId, PortError> {
     get_text(item, keys::PK)
         .and_then(|pk| RunId::parse(pk.strip_prefix("RUN#")?).ok())
         .ok_or_else(|| unreadable(LIST, keys::PK))
+}
+
+/// The instant at which the sweep is to look at the run of an item of [`INDEX_DUE`].
+fn due_of(item: &Item) -> Result<Timestamp, PortError> {
+    let place = get_text(item, S2).and_then(keys::parse_place);
+    place.map(|(at, _)| at).ok_or_else(|| unreadable(LIST, S2))
 }

@@ -7,6 +7,7 @@ use serde_json::json;
 use sop_testkit::{ManualClock, MemorySecrets};
 
 use sop_runtime::flow::{Notice, Perform};
+use sop_runtime::port::PortError;
 
 use super::*;
 use crate::BuiltIns;

@@ -6,15 +6,26 @@ use super::diagnostic::{choices, listed, quoted, suggest};
 use super::duration;
 use crate::limits;
 
+mod publish;
 mod start;
 mod table;
 mod wait_event;
 
+pub use publish::{is_topic_arn, mqtt_topic_problem};
 pub use table::{BuiltIn, TABLE, Takes};
 
 /// The capabilities of this version.
-pub const KNOWN: &[&str] =
-    &["http.request", "json.validate", "noop", "sop.start", "transform", "wait", "wait.event"];
+pub const KNOWN: &[&str] = &[
+    "http.request",
+    "json.validate",
+    "mqtt.publish",
+    "noop",
+    "sns.publish",
+    "sop.start",
+    "transform",
+    "wait",
+    "wait.event",
+];
 
 const METHODS: &[&str] = &["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
 
@@ -49,6 +60,14 @@ pub fn check(capability: &str, with: Option<&Value>) -> Result<(), Misfit> {
         "noop" => Ok(()),
         "http.request" => http_request(object(capability, with, "{\"url\": \"https://...\"}")?),
         "json.validate" => json_validate(object(capability, with, "{\"schema\": {...}}")?),
+        "mqtt.publish" => {
+            let example = "{\"topic\": \"plant/alarm\", \"payload\": \"on\"}";
+            publish::mqtt(object(capability, with, example)?)
+        }
+        "sns.publish" => {
+            let example = "{\"topic_arn\": \"arn:aws:sns:...\", \"message\": \"...\"}";
+            publish::sns(object(capability, with, example)?)
+        }
         "sop.start" => start::check(object(capability, with, "{\"sop\": \"name\"}")?),
         "transform" => match with {
             Some(_) => Ok(()),
@@ -240,6 +259,17 @@ mod tests {
             ("http.request", Some(json!({"url": "https://a/{{ event.id }}?q={{ run.id }}"}))),
             ("json.validate", Some(json!({"schema": {}, "value": 1}))),
             (
+                "mqtt.publish",
+                Some(json!({"topic": "plant/{{ event.id }}", "payload": {"on": true}})),
+            ),
+            ("mqtt.publish", Some(json!({"topic": "a", "payload": "", "qos": 0}))),
+            (
+                "sns.publish",
+                Some(json!({"topic_arn": "arn:aws:sns:eu-west-1:123456789012:a.fifo",
+                    "subject": "s", "message": [1]})),
+            ),
+            ("sns.publish", Some(json!({"topic_arn": "{{ event.topic }}", "message": "m"}))),
+            (
                 "http.request",
                 Some(
                     json!({"url": "http://127.0.0.1:1/x", "method": "PUT", "headers": {"a-b": "c"},
@@ -283,6 +313,29 @@ mod tests {
             ("wait", json!({"duration": "2 hours"}), Some("duration")),
             ("wait", json!({"until": "tomorrow"}), Some("until")),
             ("wait", json!({"until": 5}), Some("until")),
+            ("mqtt.publish", json!({"payload": 1}), None),
+            ("mqtt.publish", json!({"topic": "a"}), None),
+            ("mqtt.publish", json!({"topic": "", "payload": 1}), Some("topic")),
+            ("mqtt.publish", json!({"topic": "a/+", "payload": 1}), Some("topic")),
+            ("mqtt.publish", json!({"topic": "a/#/{{ event.id }}", "payload": 1}), Some("topic")),
+            ("mqtt.publish", json!({"topic": "$aws/things/x", "payload": 1}), Some("topic")),
+            ("mqtt.publish", json!({"topic": 5, "payload": 1}), Some("topic")),
+            ("mqtt.publish", json!({"topic": "a", "payload": 1, "qos": 2}), Some("qos")),
+            ("mqtt.publish", json!({"topic": "a", "payload": 1, "retain": true}), Some("retain")),
+            ("sns.publish", json!({"message": "m"}), None),
+            ("sns.publish", json!({"topic_arn": "alarms", "message": "m"}), Some("topic_arn")),
+            (
+                "sns.publish",
+                json!({"topic_arn": "arn:aws:sqs:eu-west-1:123456789012:q", "message": "m"}),
+                Some("topic_arn"),
+            ),
+            ("sns.publish", json!({"topic_arn": "arn:aws:sns:eu-west-1:123456789012:a"}), None),
+            (
+                "sns.publish",
+                json!({"topic_arn": "arn:aws:sns:eu-west-1:123456789012:a", "message": "m",
+                    "subject": "two\nlines"}),
+                Some("subject"),
+            ),
             ("sop.start", json!({}), None),
             ("sop.start", json!({"sop": "no name"}), Some("sop")),
             ("sop.start", json!({"sop": "a", "input": 1}), Some("input")),

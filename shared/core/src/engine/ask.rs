@@ -14,6 +14,7 @@ use crate::definition::{Definition, Step};
 use crate::engine::fact::Answer;
 use crate::engine::state::{How, Place, Run, Stored};
 use crate::id::Digest;
+use crate::limits::{ENTRY_ARGS_BYTES_MAX, INLINE_BYTES_MAX};
 use crate::template::{self, Reference, RenderError, Rendered};
 
 /// A value that a transition looks at.
@@ -66,8 +67,10 @@ pub(super) struct Asked<'a> {
     from: From<'a>,
     /// The answers given, in order.
     pub(super) answers: Vec<Answer>,
-    /// Texts that the answers name.
+    /// Texts that the fact and the answers name.
     pub(super) blobs: Vec<Blob>,
+    /// Bytes of arguments that the answers hold themselves.
+    args_bytes: ArgsBytes,
     /// Values that were asked for and are not at hand: what was decided without them counts for nothing.
     pub(super) missing: BTreeSet<Need>,
     /// Whether the ledger's answers did not fit the questions.
@@ -90,6 +93,7 @@ impl<'a> Asked<'a> {
             from,
             answers: Vec::new(),
             blobs: Vec::new(),
+            args_bytes: ArgsBytes::default(),
             missing: BTreeSet::new(),
             misled: false,
             amended: None,
@@ -137,11 +141,14 @@ impl<'a> Asked<'a> {
     /// The next answer: worked out, or read back when it is one that `fits`.
     fn answer(
         &mut self,
-        work_out: impl FnOnce(&Values, &mut BTreeSet<Need>, &mut Vec<Blob>) -> Answer,
+        work_out: impl FnOnce(&Values, &mut BTreeSet<Need>, &mut Keeping<'_>) -> Answer,
         fits: impl FnOnce(&Answer) -> bool,
     ) -> Option<Answer> {
         let answer = match &mut self.from {
-            From::Values(values) => work_out(values, &mut self.missing, &mut self.blobs),
+            From::Values(values) => {
+                let Self { missing, blobs, args_bytes, .. } = self;
+                work_out(values, missing, &mut Keeping { blobs, args_bytes })
+            }
             From::Ledger(left) => match left.pop_front() {
                 Some(answer) if fits(&answer) => answer,
                 Some(_) | None => {
@@ -217,23 +224,14 @@ impl<'a> Asked<'a> {
     ) -> Result<Stored, String> {
         let number = step.number;
         let answer = self.answer(
-            |values, missing, blobs| {
+            |values, missing, keeping| {
                 let references = template::references(with).unwrap_or_default();
                 match template::render(with, &view((sop, run), &references, values, missing)) {
-                    Ok(rendered) => {
-                        let text = rendered.value.to_string();
-                        let args = keep(&text, blobs);
-                        Answer::Rendered { step: number, args, secrets: rendered.secrets }
-                    }
+                    Ok(rendered) => keeping.args(number, reader(step), rendered),
                     Err(error) => Answer::Unrenderable { step: number, reason: error.to_string() },
                 }
             },
-            |answer| match answer {
-                Answer::Rendered { step, .. } | Answer::Unrenderable { step, .. } => {
-                    *step == number
-                }
-                Answer::If { .. } | Answer::When { .. } | Answer::Switch { .. } => false,
-            },
+            |answer| is_args_of(answer, number),
         );
         match answer {
             Some(Answer::Rendered { args, .. }) => Ok(args),
@@ -254,40 +252,104 @@ impl<'a> Asked<'a> {
         })
     }
 
-    /// The arguments of step `number`, which an earlier transition rendered.
+    /// The arguments of step `number`, which an earlier transition rendered, for the engine to read.
     pub(super) fn args_again(&mut self, number: u32) -> Option<Stored> {
         self.answer(
-            |values, missing, blobs| {
+            |values, missing, keeping| {
                 let rendered = values.get(&Need::Args(number)).cloned();
                 if rendered.is_none() {
                     missing.insert(Need::Args(number));
                 }
-                let rendered = rendered_of(rendered.unwrap_or_default());
-                let args = keep(&rendered.value.to_string(), blobs);
-                Answer::Rendered { step: number, args, secrets: rendered.secrets }
+                keeping.args(number, Reader::Engine, rendered_of(rendered.unwrap_or_default()))
             },
-            |answer| matches!(answer, Answer::Rendered { step, .. } if *step == number),
+            |answer| is_args_of(answer, number),
         );
         self.latest_args(number)
     }
 
-    /// The arguments of step `number` as an approver has changed them.
-    pub(super) fn amended(&mut self, number: u32) {
+    /// The arguments of `step` as an approver has changed them.
+    pub(super) fn amended(&mut self, step: &Step) {
+        let number = step.number;
         let amended = self.amended.take();
         self.answer(
-            |_, _, blobs| {
+            |_, _, keeping| {
                 let rendered = amended.unwrap_or_else(|| Rendered::plain(Value::Null));
-                let args = keep(&rendered.value.to_string(), blobs);
-                Answer::Rendered { step: number, args, secrets: rendered.secrets }
+                keeping.args(number, reader(step), rendered)
             },
-            |answer| matches!(answer, Answer::Rendered { step, .. } if *step == number),
+            |answer| is_args_of(answer, number),
         );
     }
 }
 
-/// How `text` is carried by an entry; what is too big goes to `blobs`.
-pub(super) fn keep(text: &str, blobs: &mut Vec<Blob>) -> Stored {
-    let stored = Stored::of(text);
+/// Whether `answer` says what the arguments of step `number` are, or why there are none.
+fn is_args_of(answer: &Answer, number: u32) -> bool {
+    match answer {
+        Answer::Rendered { step, .. } | Answer::Unrenderable { step, .. } => *step == number,
+        Answer::If { .. } | Answer::When { .. } | Answer::Switch { .. } => false,
+    }
+}
+
+/// Who reads the arguments of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    /// Whoever carries the step out, who gets them from wherever they are.
+    Performer,
+    /// A transition, which looks at nothing but entries.
+    Engine,
+}
+
+fn reader(step: &Step) -> Reader {
+    match step.capability.as_deref() {
+        Some("wait" | "wait.event") => Reader::Engine,
+        Some(_) | None => Reader::Performer,
+    }
+}
+
+/// Bytes of arguments in one entry, by who reads them: what a built-in takes leaves a wait its room.
+#[derive(Debug, Clone, Copy, Default)]
+struct ArgsBytes {
+    performer: usize,
+    engine: usize,
+}
+
+/// Where the arguments go that one transition renders.
+struct Keeping<'a> {
+    blobs: &'a mut Vec<Blob>,
+    args_bytes: &'a mut ArgsBytes,
+}
+
+impl Keeping<'_> {
+    /// The answer that `rendered` is: inside the entry while that has room, else as an item of its own. What
+    /// stands around secrets is always inside, so a step that has too much of it fails.
+    fn args(&mut self, step: u32, reader: Reader, rendered: Rendered) -> Answer {
+        let taken = match reader {
+            Reader::Performer => &mut self.args_bytes.performer,
+            Reader::Engine => &mut self.args_bytes.engine,
+        };
+        let left = ENTRY_ARGS_BYTES_MAX.saturating_sub(*taken);
+        let Rendered { value, secrets } = rendered;
+        let masked = match secrets.as_slice() {
+            [] => 0,
+            some => serde_json::to_string(some).expect("only string keys").len(),
+        };
+        if masked > left {
+            let reason = format!(
+                "the texts with secrets in them have {masked} bytes; {left} of \
+                 {ENTRY_ARGS_BYTES_MAX} are left for the steps that begin at once"
+            );
+            return Answer::Unrenderable { step, reason };
+        }
+        let text = value.to_string();
+        let args = keep(&text, INLINE_BYTES_MAX.min(left - masked), self.blobs);
+        let inline = if matches!(args, Stored::Inline(_)) { text.len() } else { 0 };
+        *taken += masked + inline;
+        Answer::Rendered { step, args, secrets }
+    }
+}
+
+/// How `text` is carried by an entry; what has more than `inline_bytes_max` goes to `blobs`.
+pub(super) fn keep(text: &str, inline_bytes_max: usize, blobs: &mut Vec<Blob>) -> Stored {
+    let stored = Stored::within(text, inline_bytes_max);
     if let Stored::Blob { digest, .. } = &stored {
         blobs.push(Blob { digest: *digest, text: text.to_owned() });
     }

@@ -10,7 +10,7 @@ use crate::engine::ask::{Asked, Blob, Need, Values};
 use crate::engine::evolve::{Move, unborn};
 use crate::engine::fact::Fact;
 use crate::engine::input::{Input, Verdict};
-use crate::engine::state::{End, Gate, Identity, Live, Past, Phase, Run, Stand, Stored};
+use crate::engine::state::{End, Gate, Heard, Identity, Live, Past, Phase, Run, Stand, Stored};
 use crate::id::{Digest, InputId};
 use crate::journal::{Entry, FORMAT};
 use crate::limits::REASON_CHARS_MAX;
@@ -345,8 +345,8 @@ fn fact(
         }
         (_, Input::Event { step, event, payload }) => {
             // Nor does the event count that started the run, when it comes again.
-            let before = run.past(*step).and_then(|past| past.event.as_ref());
-            let is_new = before != Some(event) && run.identity.event != *event;
+            let is_known = |heard: &Heard| (heard.step, &heard.event) == (*step, event);
+            let is_new = !run.heard.iter().any(is_known) && run.identity.event != *event;
             match run.live(*step) {
                 Some(Live { stand: Stand::Event { .. }, attempt, .. }) if is_new => {
                     Ok(Fact::EventCame {

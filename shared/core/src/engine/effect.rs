@@ -159,12 +159,11 @@ pub fn outstanding(sop: &Definition, run: &Run) -> Vec<Effect> {
     effects
 }
 
-/// What is outstanding in `after` and was not in `before`.
-pub fn newly_outstanding(sop: &Definition, before: Option<&Run>, after: &Run) -> Vec<Effect> {
-    let known = before.map(|before| outstanding(sop, before)).unwrap_or_default();
-    let mut effects = outstanding(sop, after);
-    effects.retain(|effect| matches!(effect, Effect::AdmitNext { .. }) || !known.contains(effect));
-    effects
+/// What is outstanding after a transition, `after`, and was not `before` it.
+pub fn newly_outstanding(before: &[Effect], after: &[Effect]) -> Vec<Effect> {
+    let is_new =
+        |effect: &&Effect| matches!(effect, Effect::AdmitNext { .. }) || !before.contains(effect);
+    after.iter().filter(is_new).cloned().collect()
 }
 
 fn of_step(sop: &Definition, run: &Run, live: &Live, step: &Step) -> Option<Effect> {

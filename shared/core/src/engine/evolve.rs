@@ -4,7 +4,7 @@ use crate::definition::{Definition, OnFailure, OnTimeout, StepKind};
 use crate::engine::ask::Asked;
 use crate::engine::fact::Fact;
 use crate::engine::state::{
-    End, How, Identity, Live, Origin, Past, Phase, Place, Run, Stand, Stored,
+    End, Heard, How, Identity, Live, Origin, Past, Phase, Place, Run, Stand, Stored,
 };
 use crate::time::Timestamp;
 
@@ -43,6 +43,7 @@ pub fn unborn(sop: &Definition, identity: Identity) -> Run {
         deadline,
         worker: None,
         orphans: Vec::new(),
+        heard: Vec::new(),
         past: Vec::new(),
         live: Vec::new(),
         phase: Phase::Held { since, step },
@@ -78,9 +79,7 @@ impl Move<'_, '_> {
             }
             Fact::EventCame { step, event, output, .. } => {
                 self.end_step(*step, How::Done, output.is_some());
-                if let Some(past) = self.run.past.last_mut() {
-                    past.event = Some(event.clone());
-                }
+                self.run.heard.push(Heard { step: *step, event: event.clone() });
                 self.go_on();
             }
             Fact::StepFailed { step, reason, .. } => self.failed(*step, reason),
@@ -250,7 +249,7 @@ impl Move<'_, '_> {
         let Some(number) = self.run.gate(gate).map(|(live, _)| live.step) else { return };
         let Some(step) = self.sop.step(number) else { return };
         if output.is_none() {
-            self.asked.amended(number);
+            self.asked.amended(step);
         }
         let seq = self.seq;
         if let Some(live) = self.live_mut(number) {
@@ -310,7 +309,6 @@ impl Move<'_, '_> {
                 visits: live.visits,
                 tries: live.attempt - 1,
                 revisions: live.revisions,
-                event: None,
                 worker: None,
             };
             // First: what the steps before it gave is still what is handed on.
@@ -405,7 +403,6 @@ impl Move<'_, '_> {
             visits: live.visits,
             tries: live.attempt,
             revisions: live.revisions,
-            event: None,
             worker: None,
         });
     }
@@ -430,16 +427,7 @@ impl Move<'_, '_> {
             let value = self.handed_on();
             let how = How::Stopped;
             let Live { step, visits, attempt: tries, revisions, .. } = live;
-            self.note(Past {
-                step,
-                how,
-                value,
-                visits,
-                tries,
-                revisions,
-                event: None,
-                worker: None,
-            });
+            self.note(Past { step, how, value, visits, tries, revisions, worker: None });
         }
         self.run.phase = Phase::Finished { step, end, at: self.at };
     }

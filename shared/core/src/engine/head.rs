@@ -8,6 +8,7 @@ use crate::definition::Definition;
 use crate::engine::state::{End, Phase, Run, Stand};
 use crate::event::Source;
 use crate::id::{EventId, RunId, SopName, Tenant};
+use crate::limits::{DELAY_SECS_MAX, LOOK_AHEAD_MS};
 use crate::time::Timestamp;
 
 /// A run's status, for people.
@@ -91,7 +92,7 @@ pub struct Head {
     /// The revision of the open gate, when it waits on an approval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate: Option<u32>,
-    /// The sweep wakes it at this time if nothing moved it before.
+    /// The sweep looks at it from this time on if nothing moved it before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<Timestamp>,
     /// Since when it waits for a person: it is in the inbox.
@@ -178,14 +179,24 @@ fn queued_since(run: &Run) -> Option<Timestamp> {
     }
 }
 
-/// When the sweep is to look: to the minute for what only catches lost outcomes, exactly for the rest.
+/// When the sweep is to look: to the minute for what only catches lost outcomes, ahead of what was too far
+/// away for a message when it was set, at its instant for the rest.
 fn due(sop: &Definition, run: &Run) -> Option<Timestamp> {
     let run_is_timed = matches!(run.phase, Phase::Held { .. } | Phase::Open);
     let steps = run.live.iter().filter_map(|live| {
         let at = run.due(live)?;
         let has_own = sop.step(live.step).is_some_and(|step| step.timeout_secs.is_some());
         let is_net = matches!(live.stand, Stand::Performer { .. }) && !has_own;
-        Some(if is_net { next_minute(at) } else { at })
+        Some(if is_net { next_minute(at) } else { seen_from(live.since, at) })
     });
-    steps.chain(run.deadline.filter(|_| run_is_timed)).min()
+    let started = run.identity.started_at;
+    let whole = run.deadline.filter(|_| run_is_timed).map(|at| seen_from(started, at));
+    steps.chain(whole).min()
+}
+
+/// Where a timer that was set for `at`, at `since` or later, stands in the index: one that may have been too
+/// far away for a delayed message stands [`LOOK_AHEAD_MS`] before its time, so that one is sent for it.
+fn seen_from(since: Timestamp, at: Timestamp) -> Timestamp {
+    let had_message = at.millis_since(since) <= i64::from(DELAY_SECS_MAX) * 1_000;
+    if had_message { at } else { at.plus_millis(-LOOK_AHEAD_MS) }
 }

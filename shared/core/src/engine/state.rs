@@ -32,7 +32,12 @@ impl Stored {
     ///
     /// Whoever gets a [`Stored::Blob`] stores `text` under its digest before it names it.
     pub fn of(text: &str) -> Self {
-        if text.len() <= INLINE_BYTES_MAX {
+        Self::within(text, INLINE_BYTES_MAX)
+    }
+
+    /// The same where an entry has room for `inline_bytes_max` bytes only.
+    pub(super) fn within(text: &str, inline_bytes_max: usize) -> Self {
+        if text.len() <= inline_bytes_max {
             return Self::Inline(text.to_owned());
         }
         Self::Blob {
@@ -153,12 +158,18 @@ pub struct Past {
     /// Times that an approver sent its result back.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub revisions: u32,
-    /// The event that it waited for: one event ends one wait.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub event: Option<EventId>,
     /// Who did it by hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worker: Option<String>,
+}
+
+/// An event that ended a wait of a step: when it comes again it ends no other wait of that step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heard {
+    /// The step.
+    pub step: u32,
+    /// The event.
+    pub event: EventId,
 }
 
 /// A step under way.
@@ -330,6 +341,9 @@ pub struct Run {
     /// Runs that worked for steps that were given up: they are to be cancelled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub orphans: Vec<RunId>,
+    /// The events that ended waits of its steps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub heard: Vec<Heard>,
     /// The steps that have come to their end; the latest last, each once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub past: Vec<Past>,

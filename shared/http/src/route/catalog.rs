@@ -103,7 +103,8 @@ where
         .map(|sop| SourceFiles { directory: sop.directory, toml: sop.toml, markdown: sop.markdown })
         .collect();
     let workspace = push.workspace.as_ref().map(|it| (it.file.as_str(), it.toml.as_str()));
-    let sources = Sources { files: &files, workspace };
+    let schema_problem = Some(sop_schema::problem as fn(&_) -> _);
+    let sources = Sources { files: &files, workspace, schema_problem };
     let what = match (push.draft, push.prune) {
         (true, _) => flow::Push::Draft,
         (false, true) => flow::Push::Replace,

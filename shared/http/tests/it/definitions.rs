@@ -49,6 +49,9 @@ async fn definitions_with_errors_change_nothing() {
         sop(&GOOD.replace("\"manual\"", "\"cron\"\nexpression = \"61 * * * *\""), STEPS),
         sop(&format!("{GOOD}a = {}\n", "[".repeat(10_000)), STEPS),
         sop(&GOOD.replace("1.0.0", "1\\u0000"), &"> ".repeat(5_000)),
+        sop(&GOOD.replace("version", "input = { type = \"objekt\" }\nversion"), STEPS),
+        sop(GOOD, "## Steps\n\n1. **A** — a\n   - output: {\"type\": \"objekt\"}\n"),
+        sop(GOOD, "## Steps\n\n1. **A** — a\n   - input: {\"required\": \"id\"}\n"),
     ];
     for one in &bad {
         push(&world, std::slice::from_ref(one))
@@ -143,4 +146,20 @@ async fn a_push_twice_is_one_version() {
     let listed = ask("GET /api/sops").bearer(&world.token).taken(&world, 200).await;
     assert_eq!(listed["version"], first["version"]);
     assert_eq!(listed["sops"].as_array().unwrap().len(), 4);
+}
+
+/// A schema that is none is told as `sop validate` tells it, with its place.
+#[tokio::test]
+async fn a_schema_is_checked_when_it_is_pushed() {
+    let world = World::new().await;
+    let steps = "## Steps\n\n1. **A** — a\n   - output: {\"type\": \"objekt\"}\n";
+    for draft in [true, false] {
+        let body = json!({ "sops": [sop(GOOD, steps)], "draft": draft }).to_string();
+        let answer = ask("POST /api/sops").bearer(&world.token).body(body).send(&world).await;
+        let told = &answer.body["diagnostics"][0];
+        let at = (told["file"].as_str(), told["line"].as_u64());
+        assert_eq!((answer.status, at), (422, (Some("x/SOP.md"), Some(4))), "{}", answer.body);
+        let message = told["message"].as_str().unwrap();
+        assert!(message.starts_with("`output` is not a JSON Schema: at `/type`"), "{message}");
+    }
 }

@@ -89,7 +89,11 @@ impl World {
             toml: format!("[sop]\nname = \"{name}\"\ndescription = \"d\"\n{toml}"),
             markdown: Some(markdown.into()),
         }];
-        let sources = Sources { files: &files, workspace: Some(("workspace.toml", workspace)) };
+        let sources = Sources {
+            files: &files,
+            workspace: Some(("workspace.toml", workspace)),
+            schema_problem: None,
+        };
         let published = flow::publish(&self.host, sources, Push::Publish, "test").await;
         let published = published.expect("memory takes it");
         assert!(matches!(published, Published::Active { .. }), "{published:?}");

@@ -113,13 +113,13 @@ impl Heads for Sqlite {
         tenant: &Tenant,
         now: Timestamp,
         limit: usize,
-    ) -> Result<Vec<RunId>, PortError> {
+    ) -> Result<Vec<(RunId, Timestamp)>, PortError> {
         self.list(
             "list due runs",
-            "SELECT run FROM head WHERE due IS NOT NULL AND tenant = ?1 AND due <= ?2
+            "SELECT run, due FROM head WHERE due IS NOT NULL AND tenant = ?1 AND due <= ?2
              ORDER BY due, run LIMIT ?3",
             params![tenant.as_str(), now.as_millis(), integer(limit)],
-            run,
+            |row| Ok((run(row)?, Timestamp::from_millis(row.get(1)?))),
         )
     }
 }

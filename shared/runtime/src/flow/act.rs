@@ -15,7 +15,7 @@ use sop_core::engine::{
 };
 use sop_core::id::{Digest, InputId, RunId, SopName, Tenant};
 use sop_core::journal::Entry;
-use sop_core::limits::{DELAY_SECS_MAX, WAIT_MS_MAX};
+use sop_core::limits::{DELAY_SECS_MAX, LOOK_AHEAD_MS, WAIT_MS_MAX};
 use sop_core::matching::Listed;
 
 use crate::envelope::Body;
@@ -40,6 +40,11 @@ pub(super) enum Moved<'a> {
     },
     /// An entry that was there: its head tells whether it was acted on.
     Before {
+        /// The entry.
+        entry: &'a Entry,
+    },
+    /// An entry that the sweep led to before anything is due: besides, what is due soon is set.
+    Swept {
         /// The entry.
         entry: &'a Entry,
     },
@@ -121,7 +126,9 @@ where
         // After the head: a run that queues must be found in the queue.
         let tenant = match &moved {
             Moved::New { transition, .. } => &transition.entry.after.identity.tenant,
-            Moved::Before { entry } | Moved::Early { entry, .. } => &entry.after.identity.tenant,
+            Moved::Before { entry } | Moved::Swept { entry } | Moved::Early { entry, .. } => {
+                &entry.after.identity.tenant
+            }
         };
         admit_next(host, sop, tenant, None).await?;
     }
@@ -135,20 +142,23 @@ struct Plan {
     look_at_queue: bool,
 }
 
-async fn plan<S: Heads, Q, C>(
+async fn plan<S: Heads, Q, C: Clock>(
     host: &Host<S, Q, C>,
     sop: &Definition,
     moved: &Moved<'_>,
 ) -> Result<Plan, FlowError> {
     match moved {
         Moved::New { before, transition } => plan_new(host, sop, *before, transition).await,
-        Moved::Before { entry } => {
+        Moved::Before { entry } | Moved::Swept { entry } => {
             let left_undone = is_behind(host, entry).await?;
             let head = Head::of(sop, &entry.after, entry.seq, entry.at);
             let mut effects = outstanding(sop, &entry.after);
             let look_at_queue = asks_next(&effects);
             if !left_undone {
-                effects.clear();
+                let soon = host.now().plus_millis(LOOK_AHEAD_MS);
+                let is_swept = matches!(moved, Moved::Swept { .. });
+                effects
+                    .retain(|it| matches!(it, Effect::Wake { at, .. } if is_swept && *at <= soon));
             }
             Ok(Plan { effects, project: left_undone.then_some(head), look_at_queue })
         }
@@ -168,7 +178,8 @@ async fn plan_new<S: Heads, Q, C>(
     let entry = &transition.entry;
     let head = Head::of(sop, &entry.after, entry.seq, entry.at);
     let all = outstanding(sop, &entry.after);
-    let mut effects = newly_outstanding(sop, before.map(|(run, _)| run), &entry.after);
+    let known = before.map(|(run, _)| outstanding(sop, run)).unwrap_or_default();
+    let mut effects = newly_outstanding(&known, &all);
     let mut changed =
         before.is_none_or(|(run, seq)| head.differs(&Head::of(sop, run, seq, entry.at)));
     let goes_on = all.iter().any(|effect| is_work(effect) && !effects.contains(effect));

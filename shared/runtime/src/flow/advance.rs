@@ -242,8 +242,9 @@ const CLOCK: &str = "clock";
 /// A timer or the sweep looks at a run.
 ///
 /// A timer names the instant that it was set for. One that finds nothing due has been overtaken: whoever
-/// moved the run saw to what it needs, unless it was another timer. The sweep names none: it was led here by an index that says
-/// something is due, so what it finds is acted on again whether or not there is anything to decide.
+/// moved the run saw to what it needs, unless it was another timer. The sweep names none: it was led here by an
+/// index that says something is due, or will be soon, so what it finds is acted on again whether or not there
+/// is anything to decide.
 pub(super) async fn wake<S, Q, C>(
     host: &Host<S, Q, C>,
     run: &RunId,
@@ -261,8 +262,11 @@ where
             // The clock of the queue is ahead of ours.
             act(host, &at.sop, Moved::Early { entry: &at.entry, at: due }).await
         }
+        Advanced::Refused(_) if set_for.is_none() => {
+            act(host, &at.sop, Moved::Swept { entry: &at.entry }).await
+        }
         // The entry may be one that this very timer led to, appended by a process that died.
-        Advanced::Refused(_) if set_for.is_none() || at.entry.by == CLOCK => {
+        Advanced::Refused(_) if at.entry.by == CLOCK => {
             act(host, &at.sop, Moved::Before { entry: &at.entry }).await
         }
         Advanced::Refused(_) | Advanced::Moved(_) | Advanced::Duplicate(_) | Advanced::Full => {

@@ -53,7 +53,8 @@ pub struct Notice {
     pub subject: String,
     /// Where it is sent.
     pub route: Route,
-    /// What is said: `run`, `sop`, `step`, `title`, `gate`, `prompt`, `escalations`, `until`.
+    /// What is said: `run`, `sop`, `version`, `step`, `title`, `prompt` (filled in, without secrets; where it
+    /// cannot be, `prompt_problem` says why), `gate`, `shown`, `escalations`, `until`.
     pub body: Value,
 }
 
@@ -105,7 +106,7 @@ where
         }
         Effect::Notify { ref run, .. } => {
             let at = load(host, run).await?;
-            perform::notify(performer, (&at.sop, at.run()), &effect).await
+            perform::notify(host, performer, (&at.sop, at.run()), &effect).await
         }
         Effect::CancelChild { .. } | Effect::Wake { .. } | Effect::AdmitNext { .. } => {
             Err(FlowError::WrongQueue)

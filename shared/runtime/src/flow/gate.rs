@@ -129,7 +129,8 @@ async fn shown<S: Journal + Blobs, Q, C>(
     })
 }
 
-async fn prompt<S: Journal + Blobs, Q, C>(
+/// What the gate of `step` asks, filled in, or why it could not be; no secret is ever in it.
+pub(super) async fn prompt<S: Journal + Blobs, Q, C>(
     host: &Host<S, Q, C>,
     (sop, run): (&Definition, &Run),
     step: &Step,

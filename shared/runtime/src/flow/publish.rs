@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sop_core::definition::{self, Definition, Diagnostic, Severity, SourceFiles, Workspace, code};
 use sop_core::id::{Digest, SopName};
 use sop_core::matching::{Listed, Snapshot};
@@ -17,11 +18,14 @@ pub struct Sources<'a> {
     pub files: &'a [SourceFiles],
     /// What they share: the path, for display, and the text of `workspace.toml`.
     pub workspace: Option<(&'a str, &'a str)>,
+    /// Why a JSON Schema cannot be used, `None` when it can. Without it schemas are taken as they are: whoever
+    /// links a library for them says so.
+    pub schema_problem: Option<fn(&Value) -> Option<String>>,
 }
 
 impl<'a> From<&'a [SourceFiles]> for Sources<'a> {
     fn from(files: &'a [SourceFiles]) -> Self {
-        Self { files, workspace: None }
+        Self { files, workspace: None, schema_problem: None }
     }
 }
 
@@ -209,7 +213,10 @@ fn check(sources: Sources<'_>) -> (Option<Vec<Definition>>, Vec<Diagnostic>) {
     let parsed: Vec<_> = files.map(|files| definition::parse(files, &workspace)).collect();
     diagnostics.extend(definition::check_workspace(&parsed));
     let mut definitions = Vec::new();
-    for one in parsed {
+    for (files, one) in sources.files.iter().zip(parsed) {
+        if let (Some(problem), Some(_)) = (sources.schema_problem, &one.definition) {
+            diagnostics.extend(definition::check_schemas(files, problem));
+        }
         definitions.extend(one.definition);
         diagnostics.extend(one.diagnostics);
     }

@@ -123,7 +123,6 @@ fn reused(run: &Run, keeps: impl Fn(u32) -> bool) -> Vec<Past> {
             visits: 1,
             tries: 0,
             revisions: 0,
-            event: None,
             ..past.clone()
         })
         .collect()

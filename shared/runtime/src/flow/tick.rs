@@ -2,7 +2,7 @@
 
 use sop_core::cron::TimeZone;
 use sop_core::event::{Data, Event, Source};
-use sop_core::id::{EventId, RunId};
+use sop_core::id::EventId;
 use sop_core::ingress;
 use sop_core::matching::Listed;
 use sop_core::time::Timestamp;
@@ -19,7 +19,10 @@ const FIRST_WINDOW_MS: i64 = 60_000;
 /// moment may both ask for its next step.
 const TIMER_FIRST_MS: i64 = 2_000;
 
-/// Overdue runs woken in one tick; the next tick takes the rest.
+/// Milliseconds after which a run that was woken, and nobody moved, is woken again.
+const AGAIN_MS: i64 = 60_000;
+
+/// Due runs looked at in one tick; the next tick takes the rest.
 const DUE_MAX: usize = 1_000;
 
 /// Congested SOPs looked at in one tick.
@@ -30,13 +33,13 @@ const CONGESTED_MAX: usize = 1_000;
 pub struct Ticked {
     /// Schedules that fired.
     pub fired: usize,
-    /// Overdue runs that were woken.
+    /// Runs that were woken: overdue, or due soon by a timer that was too far away for a message.
     pub woken: usize,
     /// SOPs whose queue was looked at.
     pub congested: usize,
 }
 
-/// Fires the schedules of the window since the last tick, wakes overdue runs, looks at queues.
+/// Fires the schedules of the window since the last tick, wakes runs that came due in it, looks at queues.
 ///
 /// Several hosts may tick at once, and a tick may be repeated: event ids are derived from SOP,
 /// expression and fire time, so nothing starts twice.
@@ -50,8 +53,13 @@ where
     Q: Queue,
     C: Clock,
 {
-    let fired = fire(host).await;
-    let woken = sweep(host).await;
+    let last = host.store.last_check(&host.tenant).await;
+    let since = last.as_ref().ok().copied().flatten();
+    let fired = match last {
+        Ok(last) => fire(host, last).await,
+        Err(error) => Err(error.into()),
+    };
+    let woken = sweep(host, since).await;
     let congested = look_at_queues(host).await;
     Ok(Ticked { fired: fired?, woken: woken?, congested: congested? })
 }
@@ -69,17 +77,14 @@ where
     Ok(congested.len())
 }
 
-async fn fire<S, Q, C>(host: &Host<S, Q, C>) -> Result<usize, FlowError>
+async fn fire<S, Q, C>(host: &Host<S, Q, C>, last: Option<Timestamp>) -> Result<usize, FlowError>
 where
     S: Catalog + CronCursor,
     Q: Queue,
     C: Clock,
 {
     let now = host.now();
-    let after = match host.store.last_check(&host.tenant).await? {
-        Some(after) => after,
-        None => now.plus_millis(-FIRST_WINDOW_MS),
-    };
+    let after = last.unwrap_or(now.plus_millis(-FIRST_WINDOW_MS));
     if after >= now {
         // The clock went back: these fire times have been looked at.
         return Ok(0);
@@ -142,18 +147,47 @@ fn cron_event<S, Q, C>(
     }
 }
 
-async fn sweep<S, Q, C>(host: &Host<S, Q, C>) -> Result<usize, FlowError>
+async fn sweep<S, Q, C>(host: &Host<S, Q, C>, since: Option<Timestamp>) -> Result<usize, FlowError>
 where
     S: Heads,
     Q: Queue,
     C: Clock,
 {
-    let overdue = host.now().plus_millis(-TIMER_FIRST_MS);
-    let due: Vec<RunId> = host.store.due(&host.tenant, overdue, DUE_MAX).await?;
-    let wakes: Vec<Message> =
-        due.into_iter().map(|run| Body::Wake { run, at: None }.into_message(0)).collect();
+    let now = host.now().plus_millis(-TIMER_FIRST_MS);
+    let since = since.map(|at| at.plus_millis(-TIMER_FIRST_MS)).filter(|since| *since < now);
+    let due = host.store.due(&host.tenant, now, DUE_MAX).await?;
+    let wakes: Vec<Message> = due
+        .into_iter()
+        .filter(|(_, at)| comes_up(*at, since, now))
+        .map(|(run, _)| Body::Wake { run, at: None }.into_message(0))
+        .collect();
     if !wakes.is_empty() {
         host.queue.send(QueueName::Events, &wakes).await?;
     }
     Ok(wakes.len())
+}
+
+/// Whether a run that is due from `at` on is woken at `now`: once, and again each minute after. Without a tick
+/// before this one it is: one that is woken for nothing does not move.
+fn comes_up(at: Timestamp, since: Option<Timestamp>, now: Timestamp) -> bool {
+    let minutes = |seen: Timestamp| seen.millis_since(at).div_euclid(AGAIN_MS);
+    since.is_none_or(|since| minutes(since) < minutes(now))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_comes_up_once_a_minute() {
+        let at = |secs: i64| Timestamp::from_millis(secs * 1_000);
+        let ticks = |every: i64| {
+            let up = |now: &i64| comes_up(at(100), Some(at(now - every)), at(*now));
+            (100..400).filter(|now| now % every == 0).filter(up).collect::<Vec<_>>()
+        };
+        assert_eq!(ticks(1), [100, 160, 220, 280, 340]);
+        assert_eq!(ticks(60), [120, 180, 240, 300, 360], "each tick");
+        assert!(comes_up(at(100), Some(at(10)), at(1_000)), "the first tick after a long time");
+        assert!(comes_up(at(100), None, at(101)), "the first of all");
+    }
 }

@@ -49,11 +49,11 @@ pub trait Heads: Send + Sync {
         limit: usize,
     ) -> impl Future<Output = Result<Vec<RunId>, PortError>> + Send;
 
-    /// Up to `limit` runs of `tenant` whose `Due` is at or before `now`, most overdue first.
+    /// Up to `limit` runs of `tenant` whose `due` is at or before `now`, with it, most overdue first.
     fn due(
         &self,
         tenant: &Tenant,
         now: Timestamp,
         limit: usize,
-    ) -> impl Future<Output = Result<Vec<RunId>, PortError>> + Send;
+    ) -> impl Future<Output = Result<Vec<(RunId, Timestamp)>, PortError>> + Send;
 }

@@ -8,6 +8,8 @@ mod house;
 mod pairing;
 mod people;
 mod publish;
+mod secrets;
 mod storage;
 mod tick;
+mod timers;
 mod twice;

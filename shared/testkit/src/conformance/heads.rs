@@ -63,7 +63,9 @@ async fn queued<S: Heads>(store: &S, tenant: &Tenant, sop: &SopName, limit: usiz
 }
 
 async fn due<S: Heads>(store: &S, tenant: &Tenant, now: Timestamp, limit: usize) -> Vec<RunId> {
-    store.due(tenant, now, limit).await.expect("listed")
+    let due = store.due(tenant, now, limit).await.expect("listed");
+    assert!(due.is_sorted_by_key(|(_, at)| *at) && due.iter().all(|(_, at)| *at <= now), "{due:?}");
+    due.into_iter().map(|(run, _)| run).collect()
 }
 
 async fn the_head_of_the_newest_entry_stays<S: Heads>(store: &S) {
@@ -205,6 +207,8 @@ async fn due_runs_are_listed_most_overdue_first<S: Heads>(store: &S) {
     assert_eq!(due(store, &tenant, later(7), 100).await, expected[..3], "7 is due at 7");
     assert_eq!(due(store, &tenant, later(7).plus_millis(-1), 100).await, expected[..2]);
     assert_eq!(due(store, &tenant, later(4), 100).await, []);
+    let first = store.due(&tenant, later(99), 1).await.expect("listed");
+    assert_eq!(first, [(expected[0].clone(), later(5))], "with its instant");
 }
 
 /// How often the sweep, the inbox and the SOP's queue find the run of `head`.

@@ -98,7 +98,7 @@ impl<P: Heads> Heads for Failing<P> {
         tenant: &Tenant,
         now: Timestamp,
         limit: usize,
-    ) -> Result<Vec<RunId>, PortError> {
+    ) -> Result<Vec<(RunId, Timestamp)>, PortError> {
         self.fuse.guard("list due runs", self.inner.due(tenant, now, limit)).await
     }
 }

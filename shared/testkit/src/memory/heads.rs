@@ -93,10 +93,10 @@ impl Heads for Memory {
         tenant: &Tenant,
         now: Timestamp,
         limit: usize,
-    ) -> Result<Vec<RunId>, PortError> {
+    ) -> Result<Vec<(RunId, Timestamp)>, PortError> {
         let state = self.state();
         let overdue = |head: &Head| head.due.filter(|at| *at <= now);
         let sorted = state.heads.sorted(tenant, overdue).into_iter().take(limit);
-        Ok(sorted.map(|(_, head)| head.run.clone()).collect())
+        Ok(sorted.map(|(at, head)| (head.run.clone(), at)).collect())
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use sop_core::engine::{End, How, Phase, Run, Stored};
-use sop_core::id::SopName;
+use sop_core::id::{Digest, SopName};
 use sop_core::journal::verify;
 use sop_core::limits::{DEPTH_MAX, PAYLOAD_BYTES_MAX, STEPS_MAX};
 use sop_runtime::flow;
@@ -16,6 +16,10 @@ use crate::world::World;
 
 /// Times that the loop goes round.
 const ROUNDS: u32 = 50;
+
+/// Bytes of the longest entry that may be, before it is packed: half of what an item may have.
+/// Source: Amazon DynamoDB developer guide, item size (400 KB).
+const ITEM_BYTES_MAX: usize = 200 * 1024;
 
 /// What was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +49,32 @@ fn wide() -> (String, String) {
         steps.iter().map(|step| step.replace("\n   - ", "\n     - ")).collect();
     let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
     texts(&toml("wide", "", &webhook("/sop/wide")), &steps)
+}
+
+/// A graph whose steps all begin at the same time, each with arguments of almost the size that an entry keeps
+/// inside it; two of them are the engine's own.
+fn broad() -> (String, String) {
+    let steps: Vec<String> = (1..=STEPS_MAX)
+        .map(|number| match number {
+            1 => NOOP.to_owned(),
+            2 | STEPS_MAX => "**Wait** — a little.\n     - capability: wait\n     \
+                  - with: {\"ms\": \"{{ event.n }}\"}\n     - depends_on: 1"
+                .to_owned(),
+            _ => format!(
+                "**Do** — it.\n     - capability: noop\n     - depends_on: 1\n     \
+                 - with: {{\"step\": {number}, \"text\": \"{{{{ event.text }}}}\"}}"
+            ),
+        })
+        .collect();
+    let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
+    texts(&toml("broad", "", &webhook("/sop/broad")), &steps)
+}
+
+/// A payload with a text of 4000 bytes that hardly packs.
+fn long_text() -> String {
+    let digests = (0..63_u8).map(|n| Digest::of(&[n]).to_string());
+    let text: String = digests.collect::<String>().chars().take(4_000).collect();
+    format!("{{\"n\": 1, \"text\": \"{text}\"}}")
 }
 
 /// A loop that goes round until its step was done [`ROUNDS`] times.
@@ -79,7 +109,7 @@ fn heavy() -> (String, String) {
     texts(&toml("heavy", "", &webhook("/sop/heavy")), &[&fits, &too_large, NOOP])
 }
 
-/// Plays runs at the stated limits to their end: 200 steps in parallel, a loop of 50 rounds, runs 8 deep (and
+/// Plays runs at the stated limits to their end: 200 steps in parallel, without arguments and with large ones, a loop of 50 rounds, runs 8 deep (and
 /// 9 deep, which is one too many), an output of 256 KiB (and one of a byte more).
 ///
 /// # Panics
@@ -90,13 +120,14 @@ where
     Q: Queue + Consumer + Clone,
     C: Clock + Passage + Clone,
 {
-    let mut sops = vec![wide(), long(), heavy()];
+    let mut sops = vec![wide(), broad(), long(), heavy()];
     sops.extend(deep("deep", DEPTH_MAX));
     sops.extend(deep("deeper", DEPTH_MAX + 1));
     world.publish(&sops).await;
     for path in ["wide", "long", "heavy", "deep", "deeper"] {
         world.call(&format!("/sop/{path}"), path, "{\"n\": 1}").await;
     }
+    world.call("/sop/broad", "broad", &long_text()).await;
     world.settle().await;
     let seen = check(&world).await;
     world.close().await;
@@ -131,7 +162,8 @@ where
     }
     // What is one too deep is never started.
     let depth = DEPTH_MAX as usize;
-    assert_eq!(seen.runs, 3 + depth + depth, "{seen:?}");
+    assert_eq!(seen.runs, 4 + depth + depth, "{seen:?}");
+    assert!(seen.entry_bytes_max < ITEM_BYTES_MAX, "{seen:?}");
     seen
 }
 
@@ -145,7 +177,7 @@ fn ended_well(name: &SopName, run: &Run) {
     assert_eq!(*end, End::Completed, "{name}");
     let done = run.past.iter().filter(|past| past.how == How::Done).count();
     match name.as_str() {
-        "wide" => assert_eq!(done, STEPS_MAX),
+        "wide" | "broad" => assert_eq!(done, STEPS_MAX),
         "long" => assert_eq!(run.past(1).map(|past| past.visits), Some(ROUNDS)),
         "heavy" => assert_eq!(done, 2),
         _ => assert_eq!(done, 1, "{name}"),

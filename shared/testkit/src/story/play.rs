@@ -165,7 +165,7 @@ impl<'p, P: Perform> Stage<'p, P> {
         let host = Host::new(memory.clone(), memory, clock);
         let (files, definitions) = cast.of(sop, &story.sops).map_err(PlayError::Cast)?;
         let workspace = cast.workspace.as_ref().map(|(file, text)| (file.as_str(), text.as_str()));
-        let sources = Sources { files: &files, workspace };
+        let sources = Sources { files: &files, workspace, schema_problem: None };
         match flow::publish(&host, sources, Push::Replace, "author").await? {
             Published::Active { .. } | Published::Drafted { .. } => {}
             Published::Invalid { diagnostics } => return Err(PlayError::Cast(first(&diagnostics))),
@@ -253,9 +253,8 @@ impl<'p, P: Perform> Stage<'p, P> {
         let tenant = &self.host.tenant;
         let far = Timestamp::from_millis(i64::MAX);
         let mut moments = Vec::new();
-        for run in store.due(tenant, far, 1).await.map_err(FlowError::from)? {
-            let head = store.head(&run).await.map_err(FlowError::from)?;
-            moments.extend(head.and_then(|head| head.due).map(|at| at.plus_millis(TIMER_FIRST_MS)));
+        for (_, at) in store.due(tenant, far, 1).await.map_err(FlowError::from)? {
+            moments.push(at.plus_millis(TIMER_FIRST_MS));
         }
         if !store.congested(tenant, 1).await.map_err(FlowError::from)?.is_empty() {
             moments.push(now);
@@ -448,7 +447,7 @@ impl<'p, P: Perform> Stage<'p, P> {
 
 /// Whether `event` started `run`, or is one that it waited for.
 fn took(run: &Run, event: &EventId) -> bool {
-    run.identity.event == *event || run.past.iter().any(|past| past.event.as_ref() == Some(event))
+    run.identity.event == *event || run.heard.iter().any(|heard| heard.event == *event)
 }
 
 /// Whether a step of `run` waits for an event: what the log names it for is on its way to it.

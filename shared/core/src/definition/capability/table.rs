@@ -57,10 +57,30 @@ pub const TABLE: &[BuiltIn] = &[
         gives: "{\"valid\": true, \"value\"}",
     },
     BuiltIn {
+        name: "mqtt.publish",
+        does: "sends a message to whoever subscribes to an MQTT topic",
+        takes: &[
+            needs("topic", "the topic's name; none that begins with $"),
+            needs("payload", "a text, or any JSON"),
+            may("qos", "0 or 1; 1 when left out"),
+        ],
+        gives: "{\"topic\", \"bytes\"} of what was sent",
+    },
+    BuiltIn {
         name: "noop",
         does: "does nothing",
         takes: &[],
         gives: "its `with`, which is any JSON, or what the step gets",
+    },
+    BuiltIn {
+        name: "sns.publish",
+        does: "sends a message to an SNS topic: on AWS only",
+        takes: &[
+            needs("topic_arn", "the topic's ARN"),
+            may("subject", "what heads it as an e-mail"),
+            needs("message", "a text, or any JSON"),
+        ],
+        gives: "{\"topic_arn\", \"bytes\"} of what was sent",
     },
     BuiltIn {
         name: "sop.start",

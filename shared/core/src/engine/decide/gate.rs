@@ -11,7 +11,7 @@ use crate::engine::effect::{Gets, gets};
 use crate::engine::fact::Fact;
 use crate::engine::input::Decision;
 use crate::engine::state::{Gate, How, Live, Past, Place, Run, Stored};
-use crate::limits::{PAYLOAD_BYTES_MAX, REFUSALS_MAX, REVISIONS_MAX};
+use crate::limits::{INLINE_BYTES_MAX, PAYLOAD_BYTES_MAX, REFUSALS_MAX, REVISIONS_MAX};
 use crate::template::Rendered;
 
 /// Judges `decision` of `by` on the gate that it names.
@@ -167,7 +167,7 @@ fn amend(
         let (bytes, bytes_max) = (text.len(), PAYLOAD_BYTES_MAX);
         return Err(Refusal::AmendmentTooLarge { bytes, bytes_max });
     }
-    let mut stored = |value: &Value| keep(&value.to_string(), &mut asked.blobs);
+    let mut stored = |value: &Value| keep(&value.to_string(), INLINE_BYTES_MAX, &mut asked.blobs);
     let (before, after) = (before.as_ref().map(&mut stored), stored(value));
     let output: Option<Stored> = match step.kind {
         StepKind::Checkpoint => Some(stored(&rendered.value)),

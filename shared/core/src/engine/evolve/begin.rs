@@ -7,7 +7,7 @@ use crate::definition::{Definition, ExecutionMode, Priority, Step, StepKind};
 use crate::engine::evolve::Move;
 use crate::engine::state::{Gate, How, Live, Run, Stand, Stored};
 use crate::id::{Digest, EventId, RunId, SopName};
-use crate::limits::{ATTEMPT_TIMEOUT_MS, INLINE_BYTES_MAX, WAIT_MS_MAX};
+use crate::limits::{ATTEMPT_TIMEOUT_MS, ENTRY_ARGS_BYTES_MAX, INLINE_BYTES_MAX, WAIT_MS_MAX};
 use crate::matching::Wait;
 use crate::template;
 use crate::time::Timestamp;
@@ -139,7 +139,8 @@ impl Move<'_, '_> {
                 serde_json::from_str(&text).map_err(|error| error.to_string())
             }
             Some(Stored::Blob { bytes, .. }) => Err(format!(
-                "its arguments have {bytes} bytes; at most {INLINE_BYTES_MAX} are read"
+                "its arguments have {bytes} bytes; at most {INLINE_BYTES_MAX} are read, and \
+                 {ENTRY_ARGS_BYTES_MAX} of all steps that begin at once"
             )),
             None => Err("its arguments are not known".to_owned()),
         }

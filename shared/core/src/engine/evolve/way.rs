@@ -149,7 +149,6 @@ impl Move<'_, '_> {
             visits: before.map_or(0, |past| past.visits) + 1,
             tries: before.map_or(0, |past| past.tries),
             revisions: before.map_or(0, |past| past.revisions),
-            event: None,
             worker: None,
         };
         self.note(past);

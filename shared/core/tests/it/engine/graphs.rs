@@ -128,7 +128,13 @@ fn two_hundred_steps_at_once() {
     for number in all.iter().rev() {
         let before = play.run().clone();
         play.give(1, "executor", &outcome(*number, 1, done())).unwrap();
-        assert!(newly_outstanding(&play.sop, Some(&before), play.run()).is_empty());
+        assert!(
+            newly_outstanding(
+                &outstanding(&play.sop, &before),
+                &outstanding(&play.sop, play.run())
+            )
+            .is_empty()
+        );
     }
     assert_eq!(play.stands(), "200 person");
     play.verify();
@@ -153,5 +159,51 @@ fn a_failed_graph_is_taken_up_where_it_was() {
         (6, "anna", report(4, done())),
     ]);
     assert_eq!(play.stands(), "completed at 4");
+    play.verify();
+}
+
+/// J9: of 199 steps that begin at once with arguments of 4000 bytes each, the entry holds a few and names the
+/// others; each step has its own, and the engine's own steps have room left.
+#[test]
+fn an_entry_names_arguments_that_it_has_no_room_for() {
+    let after = |with: Value| json!({ "depends_on": [1], "with": with });
+    let call = |n: usize| ('n', after(json!({ "n": n, "text": "{{ event.text }}" })));
+    let mut steps = vec![('d', json!({}))];
+    steps.extend((2..200).map(call));
+    steps.push(('w', after(json!({ "ms": "{{ event.ms }}" }))));
+    let payload = json!({ "text": "x".repeat(4_000), "ms": 5 }).to_string();
+    let mut play = Play::start_with(sop_of(&steps), Some(&payload), false);
+    play.give(1, "anna", &report(1, done())).unwrap();
+    assert_eq!(play.run().live.len(), 199);
+    assert!(play.stands().ends_with("199 performer, 200 timer"), "{}", play.stands());
+    let bytes = play.last.entry.seal().body.len();
+    assert!((60_000..200_000).contains(&bytes), "{bytes}");
+    for number in 2..200 {
+        let args = play.args(number, 1).value;
+        assert_eq!(
+            (&args["n"], args["text"].as_str().map(str::len)),
+            (&number.into(), Some(4_000))
+        );
+    }
+    play.verify();
+}
+
+/// J9: texts around secrets are in the entry alone, so a step that finds no room for its own fails, with the
+/// reason.
+#[test]
+fn texts_around_secrets_have_their_bound() {
+    let with = json!({ "text": "{{ event.text }} {{ secret(\"key\") }}" });
+    let keys = json!({ "depends_on": [1], "with": with, "on_failure": { "then": "continue" } });
+    let mut steps = vec![('d', json!({}))];
+    steps.extend((2..=100).map(|_| ('n', keys.clone())));
+    let payload = json!({ "text": "x".repeat(4_000) }).to_string();
+    let mut play = Play::start_with(sop_of(&steps), Some(&payload), false);
+    play.give(1, "anna", &report(1, done())).unwrap();
+    let begun = play.run().live.len();
+    assert!((7..17).contains(&begun), "{begun}");
+    assert_eq!(play.run().past.len(), 100 - begun);
+    assert!(play.last.entry.seal().body.len() < 200_000);
+    let told = serde_json::to_string(&play.last.entry.asked).unwrap();
+    assert!(told.contains("of 65536 are left for the steps that begin at once"), "{told:.300}");
     play.verify();
 }

@@ -224,8 +224,8 @@ fn a_run_that_comes_back_takes_a_free_slot() {
     }
 }
 
-/// T12: the sweep is led to a run at the very instant that something is due; only what catches lost outcomes
-/// is looked at when its minute is over.
+/// T12: the sweep is led to a run at the very instant that something is due, and 75 s before it where that was
+/// too far away for a message; only what catches lost outcomes is looked at when its minute is over.
 #[test]
 fn the_sweep_is_led_to_the_instant() {
     let due = |letter, keys| {
@@ -236,6 +236,9 @@ fn the_sweep_is_led_to_the_instant() {
     assert_eq!(due('w', json!({})), Some(at(10)));
     assert_eq!(due('d', json!({ "timeout_secs": 61 })), Some(at(61)));
     assert_eq!(due('n', json!({ "timeout_secs": 61 })), Some(at(61)));
+    assert_eq!(due('d', json!({ "timeout_secs": 900 })), Some(at(900)));
+    assert_eq!(due('d', json!({ "timeout_secs": 901 })), Some(at(901 - 75)));
+    assert_eq!(due('n', json!({ "timeout_secs": 7_200 })), Some(at(7_200 - 75)));
     assert_eq!(due('n', json!({})), Some(at(360)), "of the 300 s that a built-in has");
     assert_eq!(due('d', json!({})), None);
 }

@@ -38,7 +38,6 @@ fn run_at(letter: char, keys: Value, stand: Stand) -> (Definition, Run) {
         visits: 1,
         tries: 1,
         revisions: 0,
-        event: None,
         worker: Some("anna".into()),
     });
     run.live.push(Live {

@@ -43,7 +43,13 @@ fn only_members_decide() {
         assert_eq!(refusal, Refusal::NotEntitled { group: "ops".into() });
         assert_eq!(play.run().live, before.live);
         assert_eq!((play.run().refusals, play.last.slot.is_none()), (1, true));
-        assert!(newly_outstanding(&play.sop, Some(&before), play.run()).is_empty());
+        assert!(
+            newly_outstanding(
+                &outstanding(&play.sop, &before),
+                &outstanding(&play.sop, play.run())
+            )
+            .is_empty()
+        );
         play.verify();
     }
     let play = Play::start(definition("C")).all(&[(1, "eve", yes(1))]);

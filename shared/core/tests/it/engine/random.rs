@@ -316,7 +316,7 @@ impl Known {
     fn check_effects(&mut self, sop: &Definition, before: Option<&Run>, run: &Run) {
         let known = before.map(|before| outstanding(sop, before)).unwrap_or_default();
         let all = outstanding(sop, run);
-        let new = newly_outstanding(sop, before, run);
+        let new = newly_outstanding(&known, &all);
         assert!(all.iter().all(|effect| known.contains(effect) || new.contains(effect)));
         assert!(new.iter().all(|effect| all.contains(effect)));
         for effect in new {

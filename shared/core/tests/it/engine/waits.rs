@@ -81,6 +81,46 @@ fn an_event_ends_one_wait() {
     assert_eq!(play.give(2, "event", &came(1)), not_awaited);
     play.give(2, "event", &came(2)).unwrap();
     assert_eq!(play.stands(), "2 person");
+    // Whichever comes again, and however many came in between.
+    for visit in 3..20 {
+        play.give(2, "anna", &report(2, done())).unwrap();
+        for heard in 1..visit {
+            assert_eq!(play.give(2, "event", &came(heard)), not_awaited, "{heard} at {visit}");
+            // The one that started the run has number 7.
+            if heard == 5 {
+                assert_eq!(play.give(2, "event", &came(7)), not_awaited);
+            }
+        }
+        let new = if visit == 7 { 100 } else { visit };
+        play.give(2, "event", &came(new)).unwrap();
+    }
+    play.verify();
+}
+
+/// T10: a wait that ended otherwise forgets no event, and steps that wait at the same time each have their own.
+#[test]
+fn an_event_is_remembered_for_its_step() {
+    let came = |step: u32, n: u8| Input::Event { step, event: event_id(n), payload: None };
+    let not_awaited = |step| Err(Refusal::EventNotAwaited { step });
+    let timed = json!({ "timeout_secs": 10, "on_failure": { "then": "goto", "step": 2 } });
+    let mut play = Play::start(sop_of(&[('e', timed), ('d', json!({ "next": 1 }))]));
+    play.give(1, "event", &came(1, 1)).unwrap();
+    play.give(1, "anna", &report(2, done())).unwrap();
+    play.give(11, "clock", &Input::Wake).unwrap();
+    assert_eq!(play.stands(), "2 person", "the second wait timed out");
+    play.give(11, "anna", &report(2, done())).unwrap();
+    assert_eq!(play.give(11, "event", &came(1, 1)), not_awaited(1));
+    play.give(11, "event", &came(1, 2)).unwrap();
+    play.verify();
+
+    let after = json!({ "depends_on": [1] });
+    let mut play = Play::start(sop_of(&[('d', json!({})), ('e', after.clone()), ('e', after)]));
+    play.give(1, "anna", &report(1, done())).unwrap();
+    assert_eq!(play.stands(), "2 event, 3 event");
+    play.give(1, "event", &came(2, 1)).unwrap();
+    assert_eq!(play.give(1, "event", &came(2, 1)), not_awaited(2));
+    play.give(1, "event", &came(3, 2)).unwrap();
+    assert!(play.run().is_finished());
     play.verify();
 }
 

@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 use sop_core::Timestamp;
 use sop_core::definition::{Definition, Delivery};
-use sop_core::engine::{Effect, EffectKey, Fact, Live, Ran, Run, Stand, Stored, Verdict};
+use sop_core::engine::{Effect, EffectKey, Fact, Gate, Live, Ran, Run, Stand, Stored, Verdict};
 use sop_core::limits::PAYLOAD_BYTES_MAX;
-use sop_core::template::{Mask, Rendered};
+use sop_core::template::{Mask, Rendered, takes_secrets};
 
 use super::{Call, Notice, Of, Perform, tell};
-use crate::flow::{FlowError, Host, values};
+use crate::flow::{FlowError, Host, gate, values};
 use crate::metric;
 use crate::port::{Blobs, Claim, Clock, Idempotency, Journal, Queue, Resolved, Secrets, resolve};
 
@@ -108,6 +108,10 @@ where
         Some(seq) => values::args_at(host, &key.run, seq, key.step).await?,
         None => Rendered::plain(with),
     };
+    if let Some(name) = rendered.secret_names().first().filter(|_| !takes_secrets(&capability)) {
+        // Validation says so too; what was stored some other way is to learn no secret either.
+        return Ok(Err(format!("`{capability}` may not be given the secret `{name}`")));
+    }
     let Resolved { value: with, mask } = match resolve(secrets, rendered).await? {
         Ok(resolved) => resolved,
         Err(missing) => return Ok(Err(missing.to_string())),
@@ -156,11 +160,16 @@ async fn completed<S: Blobs, Q, C>(
 }
 
 /// Sends word of a gate, while it is open, to each of its routes.
-pub(super) async fn notify<P: Perform>(
+pub(super) async fn notify<S, Q, C, P>(
+    host: &Host<S, Q, C>,
     performer: &P,
     (sop, run): Of<'_>,
     effect: &Effect,
-) -> Result<(), FlowError> {
+) -> Result<(), FlowError>
+where
+    S: Journal + Blobs,
+    P: Perform,
+{
     let Effect::Notify { gate, escalations, routes, .. } = effect else {
         return Err(FlowError::WrongQueue);
     };
@@ -168,7 +177,11 @@ pub(super) async fn notify<P: Perform>(
     else {
         return Ok(());
     };
-    let body = word(sop, run, live, open);
+    let prompt = match sop.step(live.step) {
+        Some(step) => gate::prompt(host, (sop, run), step).await?,
+        None => None,
+    };
+    let body = word((sop, run), live, open, prompt);
     for (number, route) in routes.iter().enumerate() {
         let notice = Notice {
             id: format!("{}-{gate}-{escalations}-{number}", run.identity.id),
@@ -185,18 +198,32 @@ pub(super) async fn notify<P: Perform>(
     Ok(())
 }
 
-fn word(sop: &Definition, run: &Run, live: &Live, open: &sop_core::engine::Gate) -> Value {
-    let step = sop.step(live.step);
-    json!({
+/// What is said of a gate. A prompt that cannot be filled in is left out, with the reason.
+fn word(
+    (sop, run): Of<'_>,
+    live: &Live,
+    open: &Gate,
+    prompt: Option<Result<String, String>>,
+) -> Value {
+    let (prompt, problem) = match prompt {
+        Some(Ok(text)) => (Some(text), None),
+        Some(Err(problem)) => (None, Some(problem)),
+        None => (None, None),
+    };
+    let mut word = json!({
         "run": run.identity.id.as_str(),
         "sop": run.identity.sop.as_str(),
         "version": run.identity.version,
         "step": live.step,
-        "title": step.map(|step| step.title.as_str()),
-        "prompt": step.and_then(|step| step.prompt.as_deref()),
+        "title": sop.step(live.step).map(|step| step.title.as_str()),
+        "prompt": prompt,
         "gate": open.gate,
         "shown": open.shown.to_string(),
         "escalations": open.escalations,
         "until": open.until.map(|until| until.to_string()),
-    })
+    });
+    if let Some(problem) = problem {
+        word["prompt_problem"] = Value::String(problem);
+    }
+    word
 }
