@@ -57,12 +57,10 @@ impl Kind {
     /// Why scenarios that need `feature` are left out there; nothing when it has it.
     pub const fn lacks(self, feature: Feature) -> Option<&'static str> {
         match (self, feature) {
-            (Self::LocalStack, Feature::Mqtt | Feature::BasicIngest) => {
-                Some("its free edition has no IoT Core")
-            }
-            (Self::LocalStack, Feature::DeviceCertificates) => {
-                Some("its free edition has no IoT Core")
-            }
+            (
+                Self::LocalStack,
+                Feature::Mqtt | Feature::BasicIngest | Feature::DeviceCertificates,
+            ) => Some("its free edition has no IoT Core"),
             (Self::LocalStack, Feature::Clock) => Some("it keeps schedules and never fires them"),
             (Self::LocalStack, Feature::Loopback) => {
                 Some("its functions are in the container and reach nothing outside")

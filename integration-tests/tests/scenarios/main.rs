@@ -41,7 +41,7 @@ fn stages() -> Vec<Stage> {
         Stage::InOrder(refused::scenarios()),
         Stage::Together(together),
         Stage::InOrder(queue::scenarios()),
-        Stage::Together(services::scenarios()),
+        Stage::InOrder(services::scenarios()),
         Stage::InOrder(setup::lock_out()),
     ]
 }
