@@ -131,6 +131,11 @@ fn the_table_of_statements_is_complete() {
     let mut listed = BTreeMap::new();
     for row in &rows {
         let key = (text(&row["role"]), text(&row["sid"]));
+        assert_eq!(
+            row.as_mapping().map(|fields| fields.len()),
+            Some(3),
+            "{key:?}: role, sid and why"
+        );
         match (row["scenario"].as_str(), row["unenforced"].as_str()) {
             (Some(name), None) => {
                 assert!(readme.contains(&format!("| {name} |")), "no scenario `{name}`: {key:?}");

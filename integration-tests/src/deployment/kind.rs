@@ -30,6 +30,8 @@ pub enum Feature {
     Loopback,
     /// Table and queues can be looked at directly.
     Aws,
+    /// Nobody else runs the suites of stores and queues on its services.
+    Suites,
 }
 
 impl Kind {
@@ -68,12 +70,13 @@ impl Kind {
             (Self::Dev, Feature::Push) => Some("it reads its definitions from files"),
             (Self::Dev, Feature::DeviceCertificates) => Some("it has no device certificates"),
             (Self::Dev, Feature::BasicIngest) => Some("it has no rules to publish to"),
-            (Self::Dev, Feature::Aws) => Some("it has no AWS services"),
+            (Self::Dev, Feature::Aws | Feature::Suites) => Some("it has no AWS services"),
+            (Self::Emulator, Feature::Suites) => Some("the tests of `shared/aws` do that"),
             // Not UTF-8: MiniStack puts replacement characters there, the door before LocalStack does.
             (Self::LocalStack | Self::Emulator, Feature::RawPaths) => {
                 Some("it decodes paths by itself")
             }
-            (Self::LocalStack, Feature::Push | Feature::Aws)
+            (Self::LocalStack, Feature::Push | Feature::Aws | Feature::Suites)
             | (
                 Self::Emulator,
                 Feature::Push

@@ -18,12 +18,12 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
         Scenario {
             name: "its DynamoDB is a store",
-            needs: &[Feature::Aws],
+            needs: &[Feature::Suites],
             run: |world| store(world).boxed(),
         },
         Scenario {
             name: "its SQS is a queue",
-            needs: &[Feature::Aws],
+            needs: &[Feature::Suites],
             run: |world| queue(world).boxed(),
         },
     ]
