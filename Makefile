@@ -8,7 +8,7 @@ export PATH := $(VENV)/bin:$(PATH)
 FUNCTIONS := webhook mqtt cron peripheral dispatcher executor api
 SOP_ARCH ?= arm64
 
-.PHONY: help setup dev test check audit build lambdas deploy bench fuzz clean
+.PHONY: help setup dev test iam check audit build lambdas deploy bench fuzz clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -23,6 +23,10 @@ dev: setup ## Runs everything on this machine: webhooks, MQTT, cron, SQLite
 
 test: setup ## Every test, the emulator's last
 	@scripts/test.sh
+
+iam: setup ## Takes each permission away in turn and looks whether what needs it breaks
+	@[ -n "$${SOP_LAMBDA_DIR:-}" ] || scripts/lambdas.sh x86_64
+	cargo test -p integration-tests --test scenarios -- --iam
 
 check: setup ## Formatting, lints, docs, others' licences, SOPs, template
 	cargo fmt --check

@@ -6,6 +6,7 @@
 #   SOP_ARCH               arm64 or x86_64; default arm64 on AWS, this machine's on an emulator
 #   SOP_DEPLOY_BUCKET      bucket for the packages; default sopwith-deploy-<account>-<region>, made when missing
 #   SOP_DEPLOY_PARAMETERS  more parameters of the template: "Name=value Name=value"
+#   SOP_TEMPLATE           the template, default infra/template.yaml
 #   SOP_SKIP_BUILD=1       deploy what is built already
 #   SOP_LAMBDA_PROFILE     cargo profile to build with, default lambda (small and slow to build)
 #   SOP_LAMBDA_DIR         where the built functions are, default <target>/lambda
@@ -35,7 +36,8 @@ if [ -n "$endpoint" ]; then
   export AWS_ENDPOINT_URL=$endpoint AWS_ACCESS_KEY_ID=${AWS_ACCESS_KEY_ID:-test}
   export AWS_SECRET_ACCESS_KEY=${AWS_SECRET_ACCESS_KEY:-test} AWS_DEFAULT_REGION=${AWS_DEFAULT_REGION:-us-east-1}
   # What an emulator holds is there to be thrown away, and it shares this machine's cores.
-  settings+=("DataDeletionPolicy=Delete" "Scale=small")
+  # It answers without TLS.
+  settings+=("DataDeletionPolicy=Delete" "Scale=small" "RequireTls=no")
   arch=${SOP_ARCH:-$(uname -m)}
 else
   arch=${SOP_ARCH:-arm64}
@@ -84,7 +86,7 @@ trap 'rm -rf "$work"' EXIT
 edits=(-e "s#CodeUri: \.\./target/lambda/#CodeUri: $lambda_dir/#")
 # MiniStack asks for an action that AWS does not have: there, sqs:SendMessage allows batches too.
 [ -z "$endpoint" ] || edits+=(-e "s#\[sqs:SendMessage\]#[sqs:SendMessage, sqs:SendMessageBatch]#")
-sed "${edits[@]}" "$root/infra/template.yaml" >"$work/template.yaml"
+sed "${edits[@]}" "${SOP_TEMPLATE:-$root/infra/template.yaml}" >"$work/template.yaml"
 
 bucket=$(bucket)
 say "packaging into s3://$bucket"

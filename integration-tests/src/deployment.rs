@@ -2,20 +2,28 @@
 
 pub(crate) mod aws;
 pub(crate) mod dev;
+mod door;
 pub(crate) mod emulator;
+pub(crate) mod kind;
+pub(crate) mod localstack;
+pub(crate) mod roles;
+mod stack;
+mod template;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use futures_util::future::BoxFuture;
+use serde_json::Value;
 
 use crate::deployment::aws::Aws;
+use crate::deployment::kind::Kind;
 use crate::device::Connection;
 
 /// A host with the system on it; dropping it takes the system down.
 pub trait Deployment: Send + Sync {
-    /// What it is called in reports.
-    fn name(&self) -> &'static str;
+    /// What it is.
+    fn kind(&self) -> Kind;
 
     /// Where HTTP requests are sent: `http://127.0.0.1:<port>`.
     fn base_url(&self) -> &str;
@@ -23,8 +31,8 @@ pub trait Deployment: Send + Sync {
     /// The `Host` that requests must bear, when it is not the one of [`Self::base_url`].
     fn host(&self) -> Option<&str>;
 
-    /// Where devices connect.
-    fn device(&self) -> Connection;
+    /// Where devices connect, where they can.
+    fn device(&self) -> Option<Connection>;
 
     /// The same with a certificate that is not active, where devices have certificates.
     fn inactive_device(&self) -> Option<Connection>;
@@ -32,42 +40,14 @@ pub trait Deployment: Send + Sync {
     /// A new pairing code, had as an operator has it.
     fn pairing_code(&self) -> BoxFuture<'_, Result<String>>;
 
-    /// Whether it has `feature`.
-    fn has(&self, feature: Feature) -> bool;
+    /// What the function `name` answers to `payload`, where there are functions to call.
+    fn invoke<'a>(&'a self, name: &'a str, payload: &'a Value) -> BoxFuture<'a, Result<Value>>;
 
     /// The services behind it, to look at directly.
     fn aws(&self) -> Option<&Aws>;
 
     /// What may help to understand a failure: the end of the host's log.
-    fn diagnosis(&self) -> String;
-}
-
-/// What not every host has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Feature {
-    /// Definitions are pushed through the API; else they are files that the host reads.
-    Push,
-    /// Devices show a certificate of their own, which may be inactive.
-    DeviceCertificates,
-    /// Paths come to the door as they were sent.
-    RawPaths,
-    /// Uplinks may be published to a rule itself.
-    BasicIngest,
-    /// Table and queues can be looked at directly.
-    Aws,
-}
-
-impl Feature {
-    /// Why a scenario that needs it is left out.
-    pub const fn absence(self) -> &'static str {
-        match self {
-            Self::Push => "reads its definitions from files",
-            Self::DeviceCertificates => "has no device certificates",
-            Self::RawPaths => "decodes paths by itself",
-            Self::BasicIngest => "has no rules to publish to",
-            Self::Aws => "has no AWS services",
-        }
-    }
+    fn diagnosis(&self) -> BoxFuture<'_, String>;
 }
 
 /// The two files of an SOP.
@@ -121,6 +101,9 @@ pub fn workspace() -> Result<String> {
     std::fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))
 }
 
+/// The secret `probe`, on every host.
+pub const PROBE_SECRET: &str = "not-for-everybody-7c1f";
+
 /// The root of the repository.
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -129,4 +112,19 @@ pub(crate) fn root() -> PathBuf {
 /// Where builds go.
 pub(crate) fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// Lines of a log that are shown.
+const TAIL_LINES: usize = 60;
+
+/// Keeps `text` as `<target>/<name>` and returns its end.
+fn kept_and_tail(name: &str, text: &str) -> String {
+    let copy = target().join(name);
+    let kept = std::fs::write(&copy, text.as_bytes()).is_ok();
+    let lines: Vec<&str> = text.lines().collect();
+    let mut tail = lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n");
+    if kept {
+        tail.push_str(&format!("\nthe whole log is in {}", copy.display()));
+    }
+    tail
 }

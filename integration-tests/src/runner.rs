@@ -8,7 +8,7 @@ use anyhow::Result;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
-use crate::deployment::Feature;
+use crate::deployment::kind::{Feature, Kind};
 use crate::world::World;
 
 /// One scenario.
@@ -19,6 +19,13 @@ pub struct Scenario {
     pub needs: &'static [Feature],
     /// Carries it out.
     pub run: fn(Arc<World>) -> BoxFuture<'static, Result<()>>,
+}
+
+impl Scenario {
+    /// Why it is left out on a host of this kind, if so.
+    pub fn left_out(&self, kind: Kind) -> Option<&'static str> {
+        self.needs.iter().find_map(|need| kind.lacks(*need))
+    }
 }
 
 /// Scenarios that belong together.
@@ -46,16 +53,29 @@ impl Tally {
         if self.failed == 0 && self.passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
 
+    /// The same with one more that passed or failed.
+    #[must_use]
+    pub fn and(mut self, result: &Result<()>) -> Self {
+        match result {
+            Ok(()) => self.passed += 1,
+            Err(error) => {
+                self.failed += 1;
+                println!("FAILED: {error:#}");
+            }
+        }
+        self
+    }
+
     fn add(&mut self, host: &str, name: &str, begun: Instant, result: &Result<()>) {
         let secs = begun.elapsed().as_secs_f64();
         match result {
             Ok(()) => {
                 self.passed += 1;
-                println!("scenario {host:8}  ok     {secs:>6.1} s  {name}");
+                println!("scenario {host:10}  ok     {secs:>6.1} s  {name}");
             }
             Err(error) => {
                 self.failed += 1;
-                println!("scenario {host:8}  FAILED {secs:>6.1} s  {name}");
+                println!("scenario {host:10}  FAILED {secs:>6.1} s  {name}");
                 for line in format!("{error:#}").lines() {
                     println!("    {line}");
                 }
@@ -67,7 +87,7 @@ impl Tally {
 /// Runs `stages` in order. `wanted` picks scenarios whose names contain it; setting up is never left out.
 pub async fn run(world: &Arc<World>, stages: Vec<Stage>, wanted: Option<&str>) -> Tally {
     let mut tally = Tally::default();
-    let host = world.deployment.name();
+    let host = world.deployment.kind().name();
     for (number, stage) in stages.into_iter().enumerate() {
         let (together, scenarios) = match stage {
             Stage::InOrder(scenarios) => (false, scenarios),
@@ -75,9 +95,9 @@ pub async fn run(world: &Arc<World>, stages: Vec<Stage>, wanted: Option<&str>) -
         };
         let mut running = FuturesUnordered::new();
         for scenario in scenarios {
-            if let Some(missing) = scenario.needs.iter().find(|need| !world.has(**need)) {
+            if let Some(reason) = scenario.left_out(world.deployment.kind()) {
                 tally.skipped += 1;
-                println!("skipped  {host:8}  {}: {}", scenario.name, missing.absence());
+                println!("skipped  {host:10}  {}: {reason}", scenario.name);
                 continue;
             }
             if number > 0 && wanted.is_some_and(|wanted| !scenario.name.contains(wanted)) {

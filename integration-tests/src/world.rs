@@ -1,6 +1,7 @@
 //! What a scenario is given: a deployment, a client that is paired with it, and ways to look.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -9,7 +10,8 @@ use sop_core::definition::Definition;
 use sop_core::journal::{self, Sealed, Verified};
 
 use crate::client::{Client, Request};
-use crate::deployment::{Deployment, Feature, SopFiles, workspace};
+use crate::deployment::kind::Feature;
+use crate::deployment::{Deployment, SopFiles, workspace};
 use crate::device;
 use crate::poll::{SOON, poll};
 
@@ -19,6 +21,7 @@ pub struct World {
     pub deployment: Box<dyn Deployment>,
     client: Client,
     token: OnceLock<String>,
+    numbers: AtomicU32,
 }
 
 impl World {
@@ -28,12 +31,17 @@ impl World {
     /// When no client can be made.
     pub fn new(deployment: Box<dyn Deployment>) -> Result<Self> {
         let client = Client::new(deployment.base_url(), deployment.host())?;
-        Ok(Self { deployment, client, token: OnceLock::new() })
+        Ok(Self { deployment, client, token: OnceLock::new(), numbers: AtomicU32::new(0) })
     }
 
     /// Whether the deployment has `feature`.
     pub fn has(&self, feature: Feature) -> bool {
-        self.deployment.has(feature)
+        self.deployment.kind().lacks(feature).is_none()
+    }
+
+    /// A number that was not given before.
+    pub fn number(&self) -> u32 {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
     }
 
     /// A client without a token.
@@ -77,7 +85,8 @@ impl World {
     /// # Errors
     /// When the broker does not acknowledge them.
     pub async fn publish(&self, messages: &[(&str, &str)]) -> Result<()> {
-        device::publish(&self.deployment.device(), messages).await.context("publishing")
+        let device = self.deployment.device().context("there are devices")?;
+        device::publish(&device, messages).await.context("publishing")
     }
 
     /// The run of `sop` that `event` started, once there is one.

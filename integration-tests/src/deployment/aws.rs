@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context, Result};
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
+use sop_aws::SdkConfig;
 use sop_aws::config::Settings;
 
 /// Table and queues.
@@ -12,6 +13,7 @@ use sop_aws::config::Settings;
 pub struct Aws {
     dynamo: aws_sdk_dynamodb::Client,
     sqs: aws_sdk_sqs::Client,
+    config: SdkConfig,
     table: String,
     /// URL of the events queue.
     pub events: String,
@@ -28,10 +30,28 @@ impl Aws {
         Ok(Self {
             dynamo: aws_sdk_dynamodb::Client::new(&config),
             sqs: aws_sdk_sqs::Client::new(&config),
+            config,
             table: output("TableName")?,
             events: output("EventsQueueUrl")?,
             events_dead: output("EventsDeadUrl")?,
         })
+    }
+
+    /// How clients of other services are made.
+    pub fn config(&self) -> SdkConfig {
+        self.config.clone()
+    }
+
+    /// Makes the secret `name`, unless it is there.
+    ///
+    /// # Errors
+    /// When it can be neither made nor found.
+    pub async fn put_secret(&self, name: &str, text: &str) -> Result<()> {
+        let secrets = aws_sdk_secretsmanager::Client::new(&self.config);
+        if secrets.create_secret().name(name).secret_string(text).send().await.is_err() {
+            secrets.describe_secret().secret_id(name).send().await?;
+        }
+        Ok(())
     }
 
     /// The sort keys of the partition `RUN#<run>`, in order.

@@ -15,7 +15,8 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
 use crate::deployment::aws::Aws;
-use crate::deployment::{Deployment, Feature, SopFiles, target};
+use crate::deployment::kind::Kind;
+use crate::deployment::{Deployment, SopFiles, target};
 use crate::device::Connection;
 
 /// How long it may take until it says that it is ready.
@@ -59,6 +60,7 @@ impl Dev {
             .arg(files.path().join("data"))
             .arg("--sops")
             .arg(&directory)
+            .env("SOP_SECRET_PROBE", super::PROBE_SECRET)
             .current_dir(files.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -90,8 +92,8 @@ impl Dev {
 }
 
 impl Deployment for Dev {
-    fn name(&self) -> &'static str {
-        "sop dev"
+    fn kind(&self) -> Kind {
+        Kind::Dev
     }
 
     fn base_url(&self) -> &str {
@@ -102,8 +104,8 @@ impl Deployment for Dev {
         None
     }
 
-    fn device(&self) -> Connection {
-        Connection { host: "127.0.0.1".to_owned(), port: self.mqtt_port, tls: None }
+    fn device(&self) -> Option<Connection> {
+        Some(Connection { host: "127.0.0.1".to_owned(), port: self.mqtt_port, tls: None })
     }
 
     fn inactive_device(&self) -> Option<Connection> {
@@ -114,21 +116,16 @@ impl Deployment for Dev {
         async { Ok(self.code.clone()) }.boxed()
     }
 
-    fn has(&self, feature: Feature) -> bool {
-        match feature {
-            Feature::RawPaths => true,
-            Feature::Push | Feature::DeviceCertificates | Feature::BasicIngest | Feature::Aws => {
-                false
-            }
-        }
+    fn invoke<'a>(&'a self, name: &'a str, _: &'a Value) -> BoxFuture<'a, Result<Value>> {
+        std::future::ready(Err(anyhow::anyhow!("it has no function `{name}`"))).boxed()
     }
 
     fn aws(&self) -> Option<&Aws> {
         None
     }
 
-    fn diagnosis(&self) -> String {
-        tail(&self.log)
+    fn diagnosis(&self) -> BoxFuture<'_, String> {
+        std::future::ready(tail(&self.log)).boxed()
     }
 }
 

@@ -1,28 +1,23 @@
 //! The template and the real function binaries on an AWS emulator.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::process::Stdio;
+use std::future::ready;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use serde_json::{Value, json};
+use serde_json::Value;
 use sop_emulator::Emulator;
-use tempfile::TempDir;
-use tokio::process::Command;
 
 use crate::client::Client;
+use crate::deployment::Deployment;
 use crate::deployment::aws::Aws;
-use crate::deployment::{Deployment, Feature, root, target};
+use crate::deployment::kind::Kind;
+use crate::deployment::roles::Roles;
+use crate::deployment::stack::{Cli, built, deploy};
 use crate::device::Connection;
-
-/// The functions' names after the prefix.
-const FUNCTIONS: [&str; 7] =
-    ["webhook", "mqtt", "cron", "peripheral", "dispatcher", "executor", "api"];
 
 /// What a device may do: connect under any name, and publish anything, rules' topics included.
 const DEVICE_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[
@@ -40,13 +35,6 @@ pub struct OnEmulator {
     emulator: Emulator,
 }
 
-/// The AWS CLI, aimed at the emulator.
-struct Cli {
-    program: PathBuf,
-    endpoint: String,
-    scratch: TempDir,
-}
-
 impl OnEmulator {
     /// Starts the emulator, deploys, and makes a device with a certificate of its own.
     ///
@@ -56,9 +44,8 @@ impl OnEmulator {
         let functions = built()?;
         let emulator = Emulator::start_enforcing()?;
         let endpoint = emulator.endpoint().to_owned();
-        let program = sop_emulator::venv().join("bin/aws");
-        let cli = Cli { program, endpoint: endpoint.clone(), scratch: TempDir::new()? };
-        deploy(&endpoint, &functions).await?;
+        let cli = Cli::new(&endpoint);
+        deploy(&endpoint, &functions, None).await?;
         let outputs = cli.outputs().await?;
         let id = outputs.get("ApiId").context("the stack has no output `ApiId`")?;
         let (_, port) = endpoint.rsplit_once(':').context("the endpoint has a port")?;
@@ -72,9 +59,16 @@ impl OnEmulator {
     }
 }
 
+impl OnEmulator {
+    /// The roles of its functions.
+    pub fn roles(&self) -> Roles {
+        Roles::new(self.cli.clone())
+    }
+}
+
 impl Deployment for OnEmulator {
-    fn name(&self) -> &'static str {
-        "emulator"
+    fn kind(&self) -> Kind {
+        Kind::Emulator
     }
 
     fn base_url(&self) -> &str {
@@ -85,8 +79,8 @@ impl Deployment for OnEmulator {
         Some(&self.host)
     }
 
-    fn device(&self) -> Connection {
-        self.device.clone()
+    fn device(&self) -> Option<Connection> {
+        Some(self.device.clone())
     }
 
     fn inactive_device(&self) -> Option<Connection> {
@@ -94,132 +88,25 @@ impl Deployment for OnEmulator {
     }
 
     fn pairing_code(&self) -> BoxFuture<'_, Result<String>> {
-        let payload = json!({ "operation": "create_pairing_code" });
-        async move {
-            let answer = self.cli.invoke("sopwith-api", &payload).await?;
-            let code = answer["code"].as_str();
-            Ok(code.with_context(|| format!("no code came back: {answer}"))?.to_owned())
-        }
-        .boxed()
+        self.cli.pairing_code().boxed()
     }
 
-    fn has(&self, feature: Feature) -> bool {
-        match feature {
-            // MiniStack puts replacement characters where bytes are not UTF-8.
-            Feature::RawPaths => false,
-            Feature::Push | Feature::DeviceCertificates | Feature::BasicIngest | Feature::Aws => {
-                true
-            }
-        }
+    fn invoke<'a>(&'a self, name: &'a str, payload: &'a Value) -> BoxFuture<'a, Result<Value>> {
+        self.cli.invoke(name, payload).boxed()
     }
 
     fn aws(&self) -> Option<&Aws> {
         Some(&self.aws)
     }
 
-    fn diagnosis(&self) -> String {
+    fn diagnosis(&self) -> BoxFuture<'_, String> {
         let Some(log) = self.emulator.log() else {
-            return "the emulator was started by somebody else, who has its log".to_owned();
+            let whose = "the emulator was started by somebody else, who has its log";
+            return ready(whose.to_owned()).boxed();
         };
         let text = std::fs::read(&log).unwrap_or_default();
-        let text = String::from_utf8_lossy(&text);
-        let copy = target().join("emulator.log");
-        let kept = std::fs::write(&copy, text.as_bytes()).is_ok();
-        let lines: Vec<&str> = text.lines().collect();
-        let mut tail = lines[lines.len().saturating_sub(60)..].join("\n");
-        if kept {
-            tail.push_str(&format!("\nthe whole log is in {}", copy.display()));
-        }
-        tail
+        ready(super::kept_and_tail("emulator.log", &String::from_utf8_lossy(&text))).boxed()
     }
-}
-
-impl Cli {
-    async fn run(&self, arguments: &[&str]) -> Result<Value> {
-        let output = Command::new(&self.program)
-            .args(["--endpoint-url", &self.endpoint, "--output", "json"])
-            .args(arguments)
-            .env("AWS_ACCESS_KEY_ID", sop_emulator::CREDENTIALS.0)
-            .env("AWS_SECRET_ACCESS_KEY", sop_emulator::CREDENTIALS.1)
-            .env("AWS_DEFAULT_REGION", sop_emulator::REGION)
-            .stdin(Stdio::null())
-            .output()
-            .await
-            .with_context(|| format!("running {}", self.program.display()))?;
-        let what = arguments.iter().take(2).copied().collect::<Vec<_>>().join(" ");
-        ensure!(
-            output.status.success(),
-            "`aws {what}` failed: {}",
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
-        if output.stdout.iter().all(u8::is_ascii_whitespace) {
-            return Ok(Value::Null);
-        }
-        serde_json::from_slice(&output.stdout).with_context(|| format!("what `aws {what}` says"))
-    }
-
-    async fn outputs(&self) -> Result<BTreeMap<String, String>> {
-        let answer =
-            self.run(&["cloudformation", "describe-stacks", "--stack-name", "sopwith"]).await?;
-        let outputs = answer["Stacks"][0]["Outputs"].as_array().context("the stack's outputs")?;
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        Ok(outputs
-            .iter()
-            .map(|output| (text(&output["OutputKey"]), text(&output["OutputValue"])))
-            .collect())
-    }
-
-    async fn invoke(&self, function: &str, payload: &Value) -> Result<Value> {
-        let file = self.scratch.path().join("invoke.json");
-        let path = file.to_str().context("a path in UTF-8")?;
-        let payload = payload.to_string();
-        let arguments =
-            ["lambda", "invoke", "--function-name", function, "--payload", &payload, path];
-        let answer = self.run(&arguments).await?;
-        let body: Value = serde_json::from_slice(&std::fs::read(&file)?)?;
-        if answer["FunctionError"].is_string() {
-            bail!("`{function}` failed: {body}");
-        }
-        Ok(body)
-    }
-}
-
-/// Where the functions are, all of them.
-fn built() -> Result<PathBuf> {
-    let directory =
-        std::env::var_os("SOP_LAMBDA_DIR").map_or_else(|| target().join("lambda"), PathBuf::from);
-    for name in FUNCTIONS {
-        let binary = directory.join(format!("sopwith-{name}")).join("bootstrap");
-        ensure!(
-            binary.is_file(),
-            "the function `{name}` is not built ({} is missing): run `make lambdas SOP_ARCH=x86_64`",
-            binary.display()
-        );
-    }
-    Ok(directory.canonicalize()?)
-}
-
-async fn deploy(endpoint: &str, functions: &PathBuf) -> Result<()> {
-    let output = Command::new(root().join("infra/deploy.sh"))
-        .env("SOP_AWS_ENDPOINT", endpoint)
-        .env("AWS_ACCESS_KEY_ID", sop_emulator::CREDENTIALS.0)
-        .env("AWS_SECRET_ACCESS_KEY", sop_emulator::CREDENTIALS.1)
-        .env("AWS_DEFAULT_REGION", sop_emulator::REGION)
-        .env("SOP_VENV", sop_emulator::venv().canonicalize()?)
-        .env("SOP_SKIP_BUILD", "1")
-        .env("SOP_LAMBDA_DIR", functions)
-        .env_remove("SOP_STACK")
-        .env_remove("SOP_DEPLOY_BUCKET")
-        .stdin(Stdio::null())
-        .output()
-        .await
-        .context("running infra/deploy.sh")?;
-    ensure!(
-        output.status.success(),
-        "infra/deploy.sh failed:\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    Ok(())
 }
 
 /// Makes a thing's certificate through the emulator's IoT API, and the connection that uses it.

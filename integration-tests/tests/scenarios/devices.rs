@@ -11,27 +11,27 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
         Scenario {
             name: "a device's alert starts a run from severity 2 on, and the log says why not below",
-            needs: &[],
+            needs: &[Feature::Mqtt],
             run: |world| severity(world).boxed(),
         },
         Scenario {
             name: "a payload that is no JSON is logged and starts nothing",
-            needs: &[],
+            needs: &[Feature::Mqtt],
             run: |world| not_json(world).boxed(),
         },
         Scenario {
             name: "a person completes the steps of an alert",
-            needs: &[],
+            needs: &[Feature::Mqtt],
             run: |world| completed(world).boxed(),
         },
         Scenario {
             name: "an uplink of a peripheral starts a run",
-            needs: &[],
+            needs: &[Feature::Mqtt],
             run: |world| uplink(world).boxed(),
         },
         Scenario {
             name: "an uplink published to the rule itself starts a run",
-            needs: &[Feature::BasicIngest],
+            needs: &[Feature::Mqtt, Feature::BasicIngest],
             run: |world| basic_ingest(world).boxed(),
         },
         Scenario {

@@ -48,7 +48,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
 }
 
 /// The event of an accepted webhook.
-fn accepted(answer: Answer, path: &str, sop: &str) -> Result<String> {
+pub(crate) fn accepted(answer: Answer, path: &str, sop: &str) -> Result<String> {
     let body = answer.expect(202)?;
     ensure!(body["status"] == "accepted", "{body}");
     ensure!(body["source"] == "sop_webhook" && body["path"] == path, "{body}");

@@ -5,23 +5,39 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use futures_util::FutureExt;
-use integration_tests::{Scenario, World, poll};
+use integration_tests::{Feature, Scenario, World, poll};
+use serde_json::{Value, json};
 
 /// The first tick may only set the clock; the next is a minute later, and emulators are seconds late.
 const TICKS: Duration = Duration::from_secs(150);
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
-    vec![Scenario {
-        name: "the tick starts what is due this minute",
-        needs: &[],
-        run: |world| tick(world).boxed(),
-    }]
+    vec![
+        Scenario {
+            name: "the tick starts what is due this minute",
+            needs: &[Feature::Clock],
+            run: |world| tick(world).boxed(),
+        },
+        Scenario {
+            name: "who may call the tick is told what it did",
+            needs: &[Feature::Aws],
+            run: |world| called(world).boxed(),
+        },
+    ]
+}
+
+async fn called(world: Arc<World>) -> Result<()> {
+    let did = world.deployment.invoke("cron", &json!({ "operation": "tick" })).await?;
+    ensure!(did["fired"].is_u64() && did["woken"].is_u64(), "{did}");
+    Ok(())
 }
 
 async fn tick(world: Arc<World>) -> Result<()> {
+    let before = world.runs("every-minute").await?;
+    let is_new = |run: &&Value| before.iter().all(|old| old["run"] != run["run"]);
     let run = poll("a run that the clock started", TICKS, || async {
         let runs = world.runs("every-minute").await?;
-        Ok(runs.first().and_then(|run| run["run"].as_str()).map(str::to_owned))
+        Ok(runs.iter().find(is_new).and_then(|run| run["run"].as_str()).map(str::to_owned))
     })
     .await?;
     let done = world.completed(&run).await?;
