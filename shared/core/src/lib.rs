@@ -21,6 +21,7 @@ pub mod matching;
 pub mod template;
 pub mod time;
 pub mod topic;
+pub mod topic_rule;
 
 pub use event::{Data, Event, Source};
 pub use id::{Digest, EventId, InputId, RunId, SopName, Tenant};

@@ -9,6 +9,7 @@ mod error;
 mod execute;
 mod gate;
 mod host;
+mod key;
 mod lineage;
 mod log;
 mod pair;

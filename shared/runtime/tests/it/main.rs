@@ -5,6 +5,7 @@
 
 mod hook;
 mod house;
+mod key;
 mod pairing;
 mod people;
 mod publish;
