@@ -76,10 +76,39 @@ fn no_role_may_do_everything_or_touch_everything() {
             assert!(matches!(&secrets[..], [one] if one.ends_with(":secret:${Prefix}/*")));
             continue;
         }
+        // The service knows no resource for a list of its rules.
+        if list(&statement["Action"]) == ["iot:ListTopicRules"] {
+            assert!(["ApiRole", "CronRole"].contains(&role.as_str()), "{role} may list rules");
+            assert_eq!(list(&statement["Resource"]), ["*"]);
+            continue;
+        }
+        // Rules are named after the filters of SOPs: a prefix of names, and no rule of others.
+        if list(&statement["Action"]).iter().all(|action| action.starts_with("iot:")) {
+            assert!(["ApiRole", "CronRole"].contains(&role.as_str()), "{role} may change rules");
+            let rules = list(&statement["Resource"]);
+            assert!(matches!(&rules[..], [one] if one.ends_with(":rule/${Prefix}_mqtt_*")));
+            continue;
+        }
         for resource in list(&statement["Resource"]) {
             assert!(!resource.contains('*'), "{role} may touch `{resource}`");
             assert!(resource.starts_with('!'), "{role} names `{resource}`, not a resource of ours");
         }
+    }
+}
+
+/// Whoever makes a rule hands it a role: that one, to that service.
+#[test]
+fn only_the_role_of_dead_letters_is_passed_on_and_only_to_rules() {
+    let passes: Vec<_> = statements()
+        .into_iter()
+        .filter(|(_, statement)| list(&statement["Action"]).contains(&"iam:PassRole".to_owned()))
+        .collect();
+    assert_eq!(passes.len(), 2);
+    for (role, statement) in passes {
+        assert!(["ApiRole", "CronRole"].contains(&role.as_str()), "{role} may pass a role");
+        assert_eq!(list(&statement["Resource"]), ["!GetAtt RuleErrorRole.Arn"]);
+        let to = &statement["Condition"]["StringEquals"]["iam:PassedToService"];
+        assert_eq!(text(to), "iot.amazonaws.com");
     }
 }
 

@@ -8,3 +8,4 @@ pub mod env;
 pub mod gateway;
 pub mod host;
 pub mod log;
+pub mod rules;

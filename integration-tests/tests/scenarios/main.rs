@@ -6,6 +6,7 @@ mod devices;
 mod hooks;
 mod queue;
 mod refused;
+mod rules;
 mod setup;
 mod time;
 
@@ -34,6 +35,7 @@ fn stages() -> Vec<Stage> {
         Stage::InOrder(setup::scenarios()),
         Stage::InOrder(refused::scenarios()),
         Stage::Together(together),
+        Stage::InOrder(rules::scenarios()),
         Stage::InOrder(queue::scenarios()),
         Stage::InOrder(setup::lock_out()),
     ]

@@ -10,11 +10,13 @@ pub mod keys;
 mod pause;
 pub mod provision;
 mod queue;
+mod rules;
 mod secrets;
 mod store;
 
 pub use aws_types::SdkConfig;
 pub use error::is_retryable;
 pub use queue::{QueueUrls, SqsQueue};
+pub use rules::{IotRules, RuleTargets};
 pub use secrets::SecretsManager;
 pub use store::{DynamoStore, entry_bytes};

@@ -6,6 +6,7 @@ mod conformance;
 mod cost;
 mod crashes;
 mod entry_size;
+mod rules;
 mod secrets;
 mod trouble;
 mod world;

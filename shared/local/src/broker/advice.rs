@@ -47,6 +47,7 @@ fn refused(code: ConnectReturnCode) -> &'static str {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "others' kinds of error, which grow")]
 fn of_io(error: &io::Error, is_tls: bool, was_in: bool) -> &'static str {
     if let Some(tls) = inner(error) {
         return of_tls(tls);
@@ -80,6 +81,7 @@ fn inner(error: &io::Error) -> Option<&rustls::Error> {
     None
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "others' kinds of error, which grow")]
 fn of_tls(error: &rustls::Error) -> &'static str {
     use rustls::CertificateError as Bad;
     match error {

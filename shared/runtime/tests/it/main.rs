@@ -9,6 +9,7 @@ mod key;
 mod pairing;
 mod people;
 mod publish;
+mod reconcile;
 mod storage;
 mod tick;
 mod twice;
