@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Installs what a bare machine with Rust lacks: a C compiler (SQLite), Python with venv, and in a virtual
+# Installs what a bare machine with Rust lacks: a C compiler (SQLite), an MQTT broker (tests), Python with venv, and in a virtual
 # environment cargo-lambda with zig, the emulator, the template's linter and the AWS command line.
 set -euo pipefail
 venv=$1
 missing=()
 command -v cc >/dev/null || missing+=(gcc libc6-dev)
 command -v curl >/dev/null || missing+=(curl)
+# A broker for the tests of what comes from one: Debian has it where only root looks.
+if ! PATH=$PATH:/usr/sbin command -v mosquitto >/dev/null; then missing+=(mosquitto); fi
 if ! python3 -c 'import venv, ensurepip' 2>/dev/null; then missing+=(python3 python3-venv); fi
 if ((${#missing[@]})); then
   if ! command -v apt-get >/dev/null; then

@@ -1,11 +1,17 @@
 //! `config.toml`: what the operator of one machine decides, for `sop dev --config`.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
+use sop_local::broker;
+use sop_local::mqtt::{Credentials, MqttServer, Tls};
 use sop_runtime::flow::Settings;
 use sop_runtime::flow::settings;
+use sop_runtime::port::Secrets;
 
 /// The whole file. An empty one decides nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -13,6 +19,48 @@ use sop_runtime::flow::settings;
 pub(crate) struct Config {
     gateway: Gateway,
     log: Log,
+    channels_config: Channels,
+    mqtt: Server,
+}
+
+/// `[mqtt]`: our own server.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Server {
+    /// Names of users, each with the name of the secret that is the password.
+    users: BTreeMap<String, String>,
+    anonymous: Option<bool>,
+    cert_file: Option<PathBuf>,
+    key_file: Option<PathBuf>,
+}
+
+/// `[channels_config]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Channels {
+    mqtt: Option<Broker>,
+}
+
+/// `[channels_config.mqtt]`
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Broker {
+    broker_url: String,
+    client_id: String,
+    #[serde(default)]
+    topics: Vec<String>,
+    qos: Option<u8>,
+    username: Option<String>,
+    password: Option<String>,
+    use_tls: Option<bool>,
+    ca_file: Option<PathBuf>,
+}
+
+/// Shows no password.
+impl fmt::Debug for Broker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Broker").field("broker_url", &self.broker_url).finish_non_exhaustive()
+    }
 }
 
 /// `[gateway]`
@@ -40,6 +88,84 @@ impl Config {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("could not read `{}`", path.display()))?;
         toml::from_str(&text).with_context(|| format!("`{}` cannot be used", path.display()))
+    }
+
+    /// Sets our own MQTT server up, which listens at `address`.
+    ///
+    /// # Errors
+    /// When a password is no secret of this host, certificate and key cannot be used, or the server could
+    /// be reached from elsewhere by anybody without the file saying that this is meant.
+    pub(crate) async fn set_up<S: Secrets>(
+        &self,
+        server: MqttServer,
+        address: IpAddr,
+        secrets: &S,
+    ) -> Result<MqttServer> {
+        let said = &self.mqtt;
+        if said.users.is_empty() && said.anonymous != Some(true) && !address.is_loopback() {
+            bail!(
+                "MQTT on {address} would let any client in: name users in `[mqtt.users]` of the file \
+                 given by `--config`, or write `anonymous = true` in `[mqtt]`"
+            );
+        }
+        ensure!(
+            !said.users.is_empty() || said.anonymous != Some(false),
+            "`anonymous = false` in `[mqtt]` keeps everybody out: name users in `[mqtt.users]`"
+        );
+        let mut users = Vec::new();
+        for (user, secret) in &said.users {
+            let password = secrets.secret(secret).await.context("could not read the secrets")?;
+            let missing = || {
+                format!(
+                    "MQTT user `{user}` has the secret `{secret}` for a password, which is none: add it to \
+                     the file `secrets` in the data's folder"
+                )
+            };
+            users.push(Credentials::new(user, password.with_context(missing)?));
+        }
+        let server = server.with_users(users, said.anonymous.unwrap_or(false));
+        let read = |path: &Path| {
+            std::fs::read(path).with_context(|| format!("could not read `{}`", path.display()))
+        };
+        match (&said.cert_file, &said.key_file) {
+            (None, None) => Ok(server),
+            (Some(certificate), Some(key)) => {
+                let tls = Tls::from_pem(&read(certificate)?, &read(key)?);
+                Ok(server.with_tls(tls.context("`[mqtt]` cannot be used")?))
+            }
+            (Some(_), None) | (None, Some(_)) => {
+                bail!("`cert_file` and `key_file` of `[mqtt]` go together: write both")
+            }
+        }
+    }
+
+    /// Whether our own MQTT server speaks TLS.
+    pub(crate) const fn is_mqtt_tls(&self) -> bool {
+        self.mqtt.cert_file.is_some()
+    }
+
+    /// The MQTT broker elsewhere, checked; none when the file names none.
+    ///
+    /// # Errors
+    /// When something about it cannot be, with what to write instead, or `ca_file` cannot be read.
+    pub(crate) fn broker(&self) -> Result<Option<broker::Settings>> {
+        let Some(said) = self.channels_config.mqtt.clone() else { return Ok(None) };
+        let read = |path: PathBuf| {
+            let what = || format!("could not read `ca_file`, `{}`", path.display());
+            std::fs::read(&path).with_context(what)
+        };
+        let said = broker::Said {
+            broker_url: said.broker_url,
+            client_id: said.client_id,
+            topics: said.topics,
+            qos: said.qos,
+            username: said.username,
+            password: said.password,
+            use_tls: said.use_tls,
+            ca_pem: said.ca_file.map(read).transpose()?,
+        };
+        let checked = broker::Settings::check(said);
+        Ok(Some(checked.context("`[channels_config.mqtt]` cannot be used")?))
     }
 
     /// The settings of the host's doors: what the file says, else the defaults.
@@ -78,5 +204,48 @@ mod tests {
         assert!(settings.gateway.require_pairing);
         assert_eq!(Config::default().settings(), Settings::default());
         assert!(toml::from_str::<Config>("[gateway]\nrate = 5\n").is_err());
+    }
+
+    /// Source: seed 002, section 2.1.
+    const SEED: &str = r#"
+[channels_config.mqtt]
+broker_url = "mqtts://broker.example.com:8883"  # use mqtt:// for plaintext
+client_id = "zeroclaw-agent-1"
+topics = ["sensors/alert", "ops/deploy/#"]
+qos = 1
+username = "mqtt-user"      # optional
+password = "mqtt-password"  # optional
+use_tls = true              # must match scheme (mqtts:// => true)
+"#;
+
+    #[test]
+    fn the_seeds_broker_is_taken_as_it_is() {
+        let config: Config = toml::from_str(SEED).unwrap();
+        let broker = config.broker().unwrap().unwrap();
+        assert_eq!(broker.address(), "mqtts://broker.example.com:8883");
+        assert!(!format!("{config:?} {broker:?}").contains("mqtt-password"));
+        assert!(Config::default().broker().unwrap().is_none());
+    }
+
+    #[test]
+    fn scheme_and_flag_go_in_pairs() {
+        for (url, use_tls, is_pair) in [
+            ("mqtt://b", "false", true),
+            ("mqtts://b", "true", true),
+            ("mqtt://b", "true", false),
+            ("mqtts://b", "false", false),
+        ] {
+            let text = format!(
+                "[channels_config.mqtt]\nbroker_url = \"{url}\"\nclient_id = \"c\"\nuse_tls = {use_tls}\n"
+            );
+            let broker = toml::from_str::<Config>(&text).unwrap().broker();
+            assert_eq!(broker.is_ok(), is_pair, "{text}");
+            if let Err(error) = broker {
+                assert!(
+                    format!("{error:#}").contains("do not agree: write `use_tls = "),
+                    "{error:#}"
+                );
+            }
+        }
     }
 }

@@ -36,7 +36,7 @@ fn index_of(topic: TopicFilter) -> Index {
         name: SopName::parse("one").expect("a name"),
         digest: Digest::of(b"one"),
         version: "1".into(),
-        triggers: vec![Trigger::Mqtt { topic, condition: None }],
+        triggers: vec![Trigger::Mqtt { topic, condition: None, key: None }],
         max_concurrent: None,
         cooldown_secs: 0,
         timezone: "UTC".into(),

@@ -78,6 +78,20 @@ const WILDCARDS: &[(&str, &str, &str, &str)] = &[
         "!Sub arn:${AWS::Partition}:iot:${AWS::Region}:${AWS::AccountId}:topic/*",
         "which topics steps and gates speak to is in definitions; the broker's own are denied beside it",
     ),
+    ("ApiRole", "ListRules", "*", "the service knows no resource for a list of its rules"),
+    (
+        "ApiRole",
+        "Rules",
+        "!Sub arn:${AWS::Partition}:iot:${AWS::Region}:${AWS::AccountId}:rule/${Prefix}_mqtt_*",
+        "rules are named after the filters of SOPs, which come after the stack",
+    ),
+    ("CronRole", "ListRules", "*", "the service knows no resource for a list of its rules"),
+    (
+        "CronRole",
+        "Rules",
+        "!Sub arn:${AWS::Partition}:iot:${AWS::Region}:${AWS::AccountId}:rule/${Prefix}_mqtt_*",
+        "rules are named after the filters of SOPs, which come after the stack",
+    ),
 ];
 
 #[test]
@@ -172,6 +186,22 @@ fn the_table_of_statements_is_complete() {
         assert!(listed.remove(&key).is_some(), "{key:?} is not in integration-tests/iam.yaml");
     }
     assert!(listed.is_empty(), "not in the template any more: {listed:?}");
+}
+
+/// Whoever makes a rule hands it a role: that one, to that service.
+#[test]
+fn only_the_role_of_dead_letters_is_passed_on_and_only_to_rules() {
+    let passes: Vec<_> = statements()
+        .into_iter()
+        .filter(|(_, statement)| list(&statement["Action"]).contains(&"iam:PassRole".to_owned()))
+        .collect();
+    assert_eq!(passes.len(), 2);
+    for (role, statement) in passes {
+        assert!(["ApiRole", "CronRole"].contains(&role.as_str()), "{role} may pass a role");
+        assert_eq!(list(&statement["Resource"]), ["!GetAtt RuleErrorRole.Arn"]);
+        let to = &statement["Condition"]["StringEquals"]["iam:PassedToService"];
+        assert_eq!(text(to), "iot.amazonaws.com");
+    }
 }
 
 #[test]

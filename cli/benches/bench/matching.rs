@@ -27,8 +27,9 @@ fn listed(n: usize) -> Listed {
             Trigger::Mqtt {
                 topic: topic(format!("plant/{}/line/{n}", n % 50)),
                 condition: condition("$.severity >= 2"),
+                key: None,
             },
-            Trigger::Mqtt { topic: topic(format!("site/{n}/+/alarm")), condition: None },
+            Trigger::Mqtt { topic: topic(format!("site/{n}/+/alarm")), condition: None, key: None },
             Trigger::Webhook(WebhookTrigger {
                 path: format!("/sop/hook-{n}"),
                 method: None,
@@ -68,7 +69,7 @@ fn event(source: Source, subject: &str) -> Event {
 /// What an engine without an index does.
 fn scan(sops: &[Listed], event: &Event, payload: &Payload<'_>) -> usize {
     let matches = |trigger: &Trigger| match trigger {
-        Trigger::Mqtt { topic, condition } => {
+        Trigger::Mqtt { topic, condition, .. } => {
             event.source == Source::Mqtt
                 && topic.matches(&event.subject)
                 && condition.as_ref().is_none_or(|it| it.holds(payload))

@@ -91,6 +91,7 @@ async fn serve(args: &Args, json: bool) -> Result<()> {
     };
     let counted = metrics::start()?;
     let http = listen(args.host, args.port, "--port").await?;
+    let broker = config.broker()?;
     let mqtt = MqttServer::bind(SocketAddr::new(args.host, args.mqtt_port))
         .await
         .with_context(|| taken(args.host, args.mqtt_port, "--mqtt-port"))?;
@@ -98,12 +99,14 @@ async fn serve(args: &Args, json: bool) -> Result<()> {
         .with_context(|| format!("could not make the folder `{}`", args.data.display()))?;
     let store = Sqlite::open(args.data.join("sop.db"), Arc::new(SystemClock))
         .with_context(|| format!("could not open the data in `{}`", args.data.display()))?;
+    let mqtt = mqtt.with_sessions(store.clone()).context("could not take up MQTT sessions")?;
     let host = Host::new(store.clone(), store, SystemClock);
     let host: Arc<Local> = Arc::new(Host { settings: config.settings(), ..host });
     let variables = std::env::vars_os()
         .filter_map(|(name, text)| name.into_string().ok().zip(text.into_string().ok()));
     let secrets = LocalSecrets::new(Some(args.data.join("secrets")), variables);
     secrets.check().context("could not read the secrets")?;
+    let mqtt = config.set_up(mqtt, args.host, &secrets).await?;
     let built_ins = BuiltIns::new(SystemClock).with_secrets(secrets);
     let built_ins = Arc::new(built_ins.with_outlets(mqtt.publisher()));
     let token = own_token(&host, &args.data).await?;
@@ -114,6 +117,7 @@ async fn serve(args: &Args, json: bool) -> Result<()> {
     let ends = banner::Ends {
         http: http.local_addr().context("could not tell the port")?,
         mqtt: mqtt.local_addr().context("could not tell the MQTT port")?,
+        mqtt_scheme: if config.is_mqtt_tls() { "mqtts" } else { "mqtt" },
         data: args.data.clone(),
         sops: args.sops.clone(),
         code,
@@ -122,6 +126,9 @@ async fn serve(args: &Args, json: bool) -> Result<()> {
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(doors::http(http, Arc::clone(&host), counted, stopped.clone()));
     tasks.spawn(doors::mqtt(mqtt, Arc::clone(&host), stopped.clone()));
+    if let Some(broker) = broker {
+        tasks.spawn(doors::broker(broker, Arc::clone(&host), stopped.clone()));
+    }
     tasks.spawn(worker::keep_time(Arc::clone(&host), stopped.clone()));
     let names = loaded.names.clone();
     tasks.spawn(reload::watch(Arc::clone(&host), args.sops.clone(), loaded, stopped.clone()));

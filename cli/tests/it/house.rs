@@ -54,20 +54,28 @@ impl House {
         let mut command = Command::new("sh");
         // A signal that is ignored stays so: without it, a write past the limit ends the process.
         command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_sop")]);
-        let mut server = Server::start(self.told(&mut command, "warn").stderr(Stdio::piped()));
-        let stderr = server.child.stderr.take().expect("stderr is piped");
-        let log = Arc::clone(&server.log);
-        std::thread::spawn(move || {
-            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                log.lock().expect("nobody panicked").push(line);
-            }
-        });
-        server
+        Server::start(self.told(&mut command, "warn").stderr(Stdio::piped())).with_log()
+    }
+
+    /// Starts `sop dev` with MQTT at `port` and the settings in `config`; its log is kept.
+    pub(crate) fn start_with(&self, port: u16, config: Option<&str>) -> Server {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sop"));
+        self.told_all(&mut command, "warn", port);
+        if let Some(config) = config {
+            let path = self.path().join("config.toml");
+            std::fs::write(&path, config).expect("a file");
+            command.arg("--config").arg(path);
+        }
+        Server::start(command.stderr(Stdio::piped())).with_log()
     }
 
     fn told<'a>(&self, command: &'a mut Command, log: &str) -> &'a mut Command {
+        self.told_all(command, log, 0)
+    }
+
+    fn told_all<'a>(&self, command: &'a mut Command, log: &str, mqtt: u16) -> &'a mut Command {
         command
-            .args(["dev", "--format", "json", "--mqtt-port", "0", "--log", log])
+            .args(["dev", "--format", "json", "--mqtt-port", &mqtt.to_string(), "--log", log])
             .args(["--port", &self.port.to_string()])
             .arg("--sops")
             .arg(self.path().join("sops"))
@@ -108,8 +116,20 @@ impl Server {
         let stdout = child.stdout.take().expect("stdout is piped");
         BufReader::new(stdout).read_line(&mut line).expect("a line");
         let ready: Value = serde_json::from_str(&line).expect("sop dev gets ready");
-        let mqtt = ready["mqtt"].as_str().and_then(|url| url.strip_prefix("mqtt://"));
+        let mqtt = ready["mqtt"].as_str().and_then(|url| url.split_once("://")).map(|(_, it)| it);
         Self { child, mqtt: mqtt.expect("an address").to_owned(), log: Arc::default() }
+    }
+
+    /// Keeps what is said on standard error, which is piped.
+    fn with_log(mut self) -> Self {
+        let stderr = self.child.stderr.take().expect("stderr is piped");
+        let log = Arc::clone(&self.log);
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                log.lock().expect("nobody panicked").push(line);
+            }
+        });
+        self
     }
 
     /// What the server of [`House::start_logged`] has logged until now.

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails, and says where")]
 
 mod audit;
+mod broker;
 mod cli;
 mod client;
 mod devices;

@@ -6,7 +6,7 @@ mod payload;
 use std::sync::Arc;
 
 use lambda_runtime::{Error, LambdaEvent};
-use sop_wiring::{host, log};
+use sop_wiring::{host, log, rules};
 
 use crate::payload::Payload;
 
@@ -15,12 +15,17 @@ async fn main() -> Result<(), Error> {
     log::init();
     let host = Arc::new(host::full().map_err(log::failed)?);
     let router = sop_http::api(Arc::clone(&host));
+    let rules = &rules::from_env().map_err(log::failed)?;
     let handler = |event: LambdaEvent<Payload>| {
         let (host, router) = (Arc::clone(&host), router.clone());
         async move {
-            Ok::<_, Error>(
-                payload::answer(&host, router, event.payload).await.map_err(log::failed)?,
-            )
+            let may_publish = event.payload.may_publish();
+            let answer =
+                payload::answer(&host, router, event.payload).await.map_err(log::failed)?;
+            if let (Some(rules), true) = (rules, may_publish) {
+                rules.follow(&host).await;
+            }
+            Ok::<_, Error>(answer)
         }
     };
     sop_wiring::serve(handler).await

@@ -18,6 +18,16 @@ pub enum Payload {
     Direct(Operation),
 }
 
+impl Payload {
+    /// Whether it may change which SOPs are active.
+    pub fn may_publish(&self) -> bool {
+        match self {
+            Self::Http(call) => call.may_publish(),
+            Self::Direct(_) => false,
+        }
+    }
+}
+
 impl<'de> Deserialize<'de> for Payload {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;

@@ -4,7 +4,7 @@ mod payload;
 
 use lambda_runtime::{Error, LambdaEvent};
 use sop_runtime::flow;
-use sop_wiring::{host, log};
+use sop_wiring::{host, log, rules};
 
 use crate::payload::{Schedule, Tick};
 
@@ -12,9 +12,13 @@ use crate::payload::{Schedule, Tick};
 async fn main() -> Result<(), Error> {
     log::init();
     let host = &host::events_only().map_err(log::failed)?;
+    let rules = &rules::from_env().map_err(log::failed)?;
     let handler = |_: LambdaEvent<Schedule>| async move {
         let tick = Tick::from(flow::tick(host).await.map_err(log::failed)?);
         tracing::info!(fired = tick.fired, woken = tick.woken, congested = tick.congested, "tick");
+        if let Some(rules) = rules {
+            rules.follow(host).await;
+        }
         Ok::<_, Error>(tick)
     };
     sop_wiring::serve(handler).await

@@ -1,7 +1,7 @@
 //! What an IoT topic rule calls a function with.
 //!
-//! The rule's statement is `SELECT encode(*, 'base64') AS payload, topic() AS topic, newuuid() AS id,
-//! timestamp() AS time, clientid() AS client FROM '...'`.
+//! The rule's statement is `SELECT encode(*, 'base64') AS payload, topic() AS topic, clientid() AS client,
+//! traceid() AS id, timestamp() AS time FROM '...'`.
 //!
 //! The call is asynchronous: an error is delivered again, then goes to the on-failure destination. What
 //! no repetition would mend is dropped with a line in the log.
@@ -31,7 +31,7 @@ pub struct Uplink {
     payload: Value,
     /// The payload in base 64.
     payload_base64: Option<String>,
-    /// `newuuid()`: the same when the function is called again.
+    /// `traceid()`: the message's own, the same when the function is called again.
     id: Option<String>,
     /// `timestamp()`: milliseconds since 1970.
     #[serde(default)]

@@ -69,6 +69,16 @@ pub struct Answer {
     pub is_base64_encoded: bool,
 }
 
+impl Call {
+    /// Whether the call may change which SOPs are active.
+    pub fn may_publish(&self) -> bool {
+        let http = &self.request_context.http;
+        http.method == "POST"
+            && self.raw_path.contains("/api/sops")
+            && !self.raw_path.ends_with("/run")
+    }
+}
+
 /// Has `router` answer `call`.
 pub async fn answer(router: Router, call: Call) -> Answer {
     let method = call.request_context.http.method.clone();

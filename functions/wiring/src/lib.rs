@@ -8,6 +8,7 @@ pub mod env;
 pub mod gateway;
 pub mod host;
 pub mod log;
+pub mod rules;
 mod serve;
 
 pub use serve::{NAMESPACE, serve};

@@ -4,16 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
 use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_iot::types::{Action, LambdaAction, TopicRulePayload};
 use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
 use sop_aws::SdkConfig;
 use sop_aws::config::Settings;
 
-/// Table and queues.
+/// Table, queues and rules.
 #[derive(Debug, Clone)]
 pub struct Aws {
     dynamo: aws_sdk_dynamodb::Client,
     sqs: aws_sdk_sqs::Client,
     config: SdkConfig,
+    iot: aws_sdk_iot::Client,
     table: String,
     /// URL of the events queue.
     pub events: String,
@@ -31,6 +33,7 @@ impl Aws {
             dynamo: aws_sdk_dynamodb::Client::new(&config),
             sqs: aws_sdk_sqs::Client::new(&config),
             config,
+            iot: aws_sdk_iot::Client::new(&config),
             table: output("TableName")?,
             events: output("EventsQueueUrl")?,
             events_dead: output("EventsDeadUrl")?,
@@ -129,6 +132,46 @@ impl Aws {
             .attributes(QueueAttributeName::VisibilityTimeout, secs.to_string())
             .send()
             .await?;
+        Ok(())
+    }
+
+    /// The topic rules whose names begin with `prefix`: name and topic filter, sorted.
+    ///
+    /// # Errors
+    /// When the service does not answer.
+    pub async fn topic_rules(&self, prefix: &str) -> Result<BTreeMap<String, String>> {
+        let page = self.iot.list_topic_rules().max_results(1_000).send().await?;
+        let rules = page.rules.unwrap_or_default().into_iter();
+        Ok(rules
+            .filter_map(|rule| Some((rule.rule_name?, rule.topic_pattern.unwrap_or_default())))
+            .filter(|(name, _)| name.starts_with(prefix))
+            .collect())
+    }
+
+    /// Makes a topic rule as somebody else would: for `topic`, with a function that is not there.
+    ///
+    /// # Errors
+    /// When the service refuses.
+    pub async fn make_topic_rule(&self, name: &str, topic: &str) -> Result<()> {
+        // An action that needs no role.
+        let function = "arn:aws:lambda:us-east-1:000000000000:function:theirs";
+        let to = LambdaAction::builder().function_arn(function).build()?;
+        let payload = TopicRulePayload::builder()
+            .sql(format!("SELECT * FROM '{topic}'"))
+            .description("theirs")
+            .actions(Action::builder().lambda(to).build())
+            .build()?;
+        let made = self.iot.create_topic_rule().rule_name(name);
+        made.topic_rule_payload(payload).send().await?;
+        Ok(())
+    }
+
+    /// Deletes a topic rule.
+    ///
+    /// # Errors
+    /// When the service refuses.
+    pub async fn delete_topic_rule(&self, name: &str) -> Result<()> {
+        self.iot.delete_topic_rule().rule_name(name).send().await?;
         Ok(())
     }
 

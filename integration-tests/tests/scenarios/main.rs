@@ -10,6 +10,7 @@ mod language;
 mod queue;
 mod refused;
 mod services;
+mod rules;
 mod setup;
 mod steps;
 mod table;
@@ -48,6 +49,7 @@ fn stages() -> Vec<Stage> {
         Stage::InOrder(setup::scenarios()),
         Stage::InOrder(refused::scenarios()),
         Stage::Together(together),
+        Stage::InOrder(rules::scenarios()),
         Stage::InOrder(queue::scenarios()),
         Stage::InOrder(services::scenarios()),
         Stage::InOrder(setup::lock_out()),

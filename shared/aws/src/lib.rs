@@ -11,6 +11,7 @@ mod outlets;
 mod pause;
 pub mod provision;
 mod queue;
+mod rules;
 mod secrets;
 mod store;
 
@@ -18,5 +19,6 @@ pub use aws_types::SdkConfig;
 pub use error::is_retryable;
 pub use outlets::AwsOutlets;
 pub use queue::{QueueUrls, SqsQueue};
+pub use rules::{IotRules, RuleTargets};
 pub use secrets::SecretsManager;
 pub use store::{DynamoStore, entry_bytes};

@@ -17,6 +17,7 @@ fn filter(text: &str, condition: Option<&str>) -> Trigger {
     Trigger::Mqtt {
         topic: TopicFilter::parse(text).expect("a filter"),
         condition: condition.map(|text| Condition::parse(text).expect("a condition")),
+        key: None,
     }
 }
 
@@ -43,6 +44,7 @@ fn triggers(i: usize) -> Vec<Trigger> {
             board: format!("board-{i}"),
             signal: "pressure".into(),
             condition: None,
+            key: None,
         },
         _ => filter(&format!("plant/{i}/alert"), None),
     };
@@ -90,7 +92,7 @@ fn event(source: Source, subject: &str) -> Event {
 fn scan(sops: &[Listed], event: &Event, payload: &Payload<'_>) -> Vec<(usize, usize)> {
     let holds = |condition: &Option<Condition>| condition.as_ref().is_none_or(|c| c.holds(payload));
     let fits = |trigger: &Trigger| match (event.source, trigger) {
-        (Source::Mqtt, Trigger::Mqtt { topic, condition }) => {
+        (Source::Mqtt, Trigger::Mqtt { topic, condition, .. }) => {
             topic.matches(&event.subject) && holds(condition)
         }
         (Source::Webhook, Trigger::Webhook(webhook)) => {

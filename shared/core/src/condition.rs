@@ -31,11 +31,13 @@ mod payload;
 mod reference;
 #[cfg(test)]
 mod tests;
+mod value_path;
 
 pub use ast::Segment;
 pub use explain::{Reason, Verdict};
 pub use paths::PathRef;
 pub use payload::Payload;
+pub use value_path::ValuePath;
 
 /// A compiled condition; serialises as its text.
 #[derive(Debug, Clone)]

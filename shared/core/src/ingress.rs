@@ -179,6 +179,11 @@ pub fn uplink(topic: &str) -> Option<(&str, &str)> {
     (!board.is_empty() && !signal.is_empty() && !signal.contains('/')).then_some((board, signal))
 }
 
+/// The topic of a board's signal.
+pub fn uplink_topic(board: &str, signal: &str) -> String {
+    format!("peripherals/{board}/{signal}")
+}
+
 /// The W3C `traceparent` of an event that came without one: its trace id is made from the event's id.
 ///
 /// Source: W3C Trace Context, section 3.2.

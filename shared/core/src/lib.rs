@@ -22,6 +22,7 @@ pub mod template;
 pub mod time;
 pub mod topic;
 pub mod trace;
+pub mod topic_rule;
 
 pub use event::{Data, Event, Source};
 pub use id::{Digest, EventId, InputId, RunId, SopName, Tenant};

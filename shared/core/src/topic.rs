@@ -4,8 +4,11 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+mod cover;
 #[cfg(test)]
 mod tests;
+
+pub use cover::widest;
 
 /// Bytes of a topic name or a topic filter.
 /// Source: MQTT 5.0, section 1.5.4: a string's length is a two-byte integer.

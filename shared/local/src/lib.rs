@@ -4,6 +4,7 @@
 //! What is acknowledged is on the disk: every write is committed with an fsync before its caller is
 //! told. `docs/store-sqlite.md` gives tables, keys and what each operation does.
 
+pub mod broker;
 pub mod mqtt;
 pub mod secrets;
 pub mod store;

@@ -2,8 +2,9 @@
 //!
 //! It is a front door, not a broker: each message goes to a handler, and is acknowledged only after
 //! the handler has said that the message is safe. It stores no retained message and publishes no will.
-//! Subscribers see, at QoS 0, what is accepted while they are connected. Sessions are kept in memory:
-//! they are there because clients send again what was not acknowledged only to a server that knows them.
+//! Subscribers see, at QoS 0, what is accepted while they are connected. Sessions are kept in memory and,
+//! where there is a store, on the disk: clients send again what was not acknowledged only to a server that
+//! knows them, also after it was killed.
 //!
 //! The flow: [`MqttServer::serve`] → one task a connection → frame → packet → handler (up to
 //! [`IN_FLIGHT_MAX`] at a time) → acknowledgements in the order of receipt → subscribers.
@@ -23,6 +24,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Semaphore, watch},
     task::{JoinError, JoinSet},
+    time::timeout,
 };
 
 mod codec;
@@ -32,9 +34,14 @@ mod handshake;
 mod in_flight;
 mod registry;
 mod reply;
+mod tls;
 mod wire;
 
 use registry::Registry;
+
+pub use tls::{Tls, TlsError};
+
+use crate::store::Sqlite;
 
 const PUBLISH: &str = "publish to an MQTT topic";
 
@@ -105,7 +112,7 @@ pub enum Refused {
     PayloadInvalid,
 }
 
-/// The one user and password that clients must send.
+/// A user and the password that clients of that name must send.
 #[derive(Clone)]
 pub struct Credentials {
     user: String,
@@ -136,7 +143,13 @@ impl fmt::Debug for Credentials {
 #[derive(Debug, Default)]
 struct Shared {
     registry: Arc<Registry>,
-    credentials: Option<Credentials>,
+    /// Who may connect; anybody where there is none.
+    users: Vec<Credentials>,
+    /// Whether clients that name no user may connect beside them.
+    anonymous: bool,
+    tls: Option<Tls>,
+    /// Where sessions outlive the process.
+    store: Option<Sqlite>,
 }
 
 /// An MQTT server that is bound and not yet serving.
@@ -149,7 +162,7 @@ pub struct MqttServer {
 impl MqttServer {
     /// Binds a TCP socket; port 0 lets the system choose (see [`local_addr`](Self::local_addr)).
     ///
-    /// Without [`Credentials`] every client may connect, so `addr` should be a loopback address.
+    /// Without [`with_users`](Self::with_users) every client may connect, so `addr` should be a loopback address.
     ///
     /// # Errors
     /// What the system says, as when the port is taken.
@@ -165,11 +178,31 @@ impl MqttServer {
         self.listener.local_addr()
     }
 
-    /// Asks every client for these credentials.
+    /// Lets in clients with one of these credentials and, where `anonymous`, those that name no user.
+    ///
+    /// With no credentials every client is let in.
     #[must_use]
-    pub fn with_credentials(mut self, credentials: Credentials) -> Self {
-        self.shared.credentials = Some(credentials);
+    pub fn with_users(mut self, users: Vec<Credentials>, anonymous: bool) -> Self {
+        self.shared.users = users;
+        self.shared.anonymous = anonymous;
         self
+    }
+
+    /// Encrypts every connection.
+    #[must_use]
+    pub fn with_tls(mut self, tls: Tls) -> Self {
+        self.shared.tls = Some(tls);
+        self
+    }
+
+    /// Keeps sessions in `store`, and takes up those that it has.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn with_sessions(mut self, store: Sqlite) -> Result<Self, PortError> {
+        self.shared.registry.restore(store.sessions()?);
+        self.shared.store = Some(store);
+        Ok(self)
     }
 
     /// Returns a handle that sends messages to the subscribers.
@@ -211,7 +244,19 @@ impl MqttServer {
             let (shared, handler, stopping) =
                 (Arc::clone(&shared), handler.clone(), stopping.clone());
             connections.spawn(async move {
-                connection::run(stream, &shared, handler, stopping).await;
+                match &shared.tls {
+                    None => connection::run(stream, &shared, handler, stopping).await,
+                    Some(tls) => match timeout(CONNECT_WITHIN, tls.0.accept(stream)).await {
+                        Ok(Ok(stream)) => {
+                            connection::run(stream, &shared, handler, stopping).await;
+                        }
+                        Ok(Err(error)) => {
+                            let help = "the client has to speak TLS, and to trust the certificate";
+                            tracing::warn!(%error, help, "mqtt client refused");
+                        }
+                        Err(_) => tracing::debug!("mqtt client not let in: no TLS in time"),
+                    },
+                }
                 drop(place);
             });
         }

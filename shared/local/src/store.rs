@@ -15,6 +15,7 @@ mod log;
 mod queue;
 mod reader;
 mod schema;
+pub(crate) mod sessions;
 mod tokens;
 mod versions;
 mod waits;
@@ -76,6 +77,7 @@ impl Sqlite {
         let refused = |source| OpenError::sqlite(path, source);
         let mut connection = Connection::open(path).map_err(refused)?;
         schema::prepare(path, &mut connection)?;
+        connection.execute_batch(sessions::TABLE).map_err(refused)?;
         schema::tune(&connection, WRITER_CACHE_KIB).map_err(refused)?;
         queue::free_held(&connection, clock.now()).map_err(refused)?;
         let readers = Readers::open(path).map_err(refused)?;

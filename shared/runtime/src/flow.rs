@@ -9,12 +9,14 @@ mod error;
 mod execute;
 mod gate;
 mod host;
+mod key;
 mod lineage;
 mod log;
 mod pair;
 mod people;
 mod publish;
 mod query;
+mod reconcile;
 mod rerun;
 pub mod settings;
 mod start;
@@ -36,6 +38,7 @@ pub use publish::{
     Activated, Published, Push, Sources, VersionStatus, activate, archive, publish, versions,
 };
 pub use query::{RunDetail, events, inbox, journal, list_runs, run_detail};
+pub use reconcile::{Reconciled, reconcile};
 pub use rerun::{Rerun, rerun};
 pub use settings::Settings;
 pub use tick::{Ticked, tick};

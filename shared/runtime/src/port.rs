@@ -12,6 +12,7 @@ mod outlets;
 mod queue;
 mod secrets;
 mod tokens;
+mod topic_rules;
 mod versions;
 mod waits;
 
@@ -27,6 +28,7 @@ pub use outlets::{MqttMessage, Outlets, SnsMessage};
 pub use queue::{Consumer, Delivery, Message, Queue, QueueName};
 pub use secrets::{Resolved, Secrets, resolve};
 pub use tokens::{Pairing, Token, Tokens};
+pub use topic_rules::{FoundRule, TopicRules};
 pub use versions::{Version, Versions};
 pub use waits::{Waiting, Waits};
 

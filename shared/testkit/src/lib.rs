@@ -17,7 +17,7 @@ mod secrets;
 
 pub use clock::ManualClock;
 pub use failing::{Failing, Fuse, Moment};
-pub use memory::Memory;
+pub use memory::{Memory, MemoryRules};
 pub use patience::{Passage, RealTime, eventually};
 pub use secrets::MemorySecrets;
 pub use world::{Mischief, World};

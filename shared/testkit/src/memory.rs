@@ -8,6 +8,7 @@ mod journal;
 mod log;
 mod queue;
 mod tokens;
+mod topic_rules;
 mod versions;
 mod waits;
 
@@ -19,6 +20,7 @@ use sop_runtime::port::Clock;
 use crate::clock::ManualClock;
 
 pub use queue::RECEIVES_MAX;
+pub use topic_rules::MemoryRules;
 
 /// A store and its queues that live as long as the last clone.
 ///

@@ -13,6 +13,8 @@ pub(super) struct Ends {
     pub(super) http: SocketAddr,
     /// MQTT.
     pub(super) mqtt: SocketAddr,
+    /// `mqtt` or `mqtts`.
+    pub(super) mqtt_scheme: &'static str,
     /// The data.
     pub(super) data: PathBuf,
     /// The SOPs.
@@ -33,7 +35,7 @@ pub(super) fn print(ends: &Ends, names: &[String], json: bool) {
 fn line(ends: &Ends, names: &[String]) -> String {
     json!({
         "url": format!("http://{}", ends.http),
-        "mqtt": format!("mqtt://{}", ends.mqtt),
+        "mqtt": format!("{}://{}", ends.mqtt_scheme, ends.mqtt),
         "pairing_code": ends.code,
         "token_file": ends.token_file,
         "data": ends.data,
@@ -45,7 +47,7 @@ fn line(ends: &Ends, names: &[String]) -> String {
 
 fn page(ends: &Ends, names: &[String]) -> String {
     let (http, mqtt, code) = (ends.http, ends.mqtt, &ends.code);
-    let mqtt_port = mqtt.port();
+    let (scheme, mqtt_port) = (ends.mqtt_scheme, mqtt.port());
     let mqtt_host = mqtt.ip();
     let sops = if names.is_empty() { "none yet".to_owned() } else { names.join(", ") };
     let sop = program();
@@ -55,7 +57,7 @@ fn page(ends: &Ends, names: &[String]) -> String {
 Sopwith {version} is ready.
 
   webhooks, API  http://{http}
-  MQTT           mqtt://{mqtt}
+  MQTT           {scheme}://{mqtt}
   data           {data}
   SOPs           {folder} ({sops}), reloaded when they change
   pairing code   {code}   (once, within 10 minutes)

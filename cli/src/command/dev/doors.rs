@@ -1,6 +1,7 @@
 //! The doors of one machine: HTTP and MQTT.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::serve::ListenerExt;
 use base64::Engine;
@@ -8,6 +9,8 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use sop_core::event::{Data, Source};
 use sop_core::ingress;
 use sop_core::matching::peripheral_subject;
+use sop_core::topic::TopicFilter;
+use sop_local::broker::Settings;
 use sop_local::mqtt::{MqttServer, Published, Refused};
 use sop_runtime::flow::{self, Door};
 use sop_runtime::report::chain;
@@ -47,6 +50,46 @@ async fn until(mut stopped: watch::Receiver<bool>) {
     while !*stopped.borrow() {
         if stopped.changed().await.is_err() {
             return;
+        }
+    }
+}
+
+/// Takes in the messages of a broker elsewhere until told to stop.
+pub(super) async fn broker(settings: Settings, host: Arc<Local>, stopped: watch::Receiver<bool>) {
+    let (filters, followed) = watch::channel(asked(&host).await.unwrap_or_default());
+    let from = format!("broker {}", settings.address());
+    let handler = |published: Published| {
+        let (host, client_id) = (Arc::clone(&host), from.clone());
+        async move { arrived(&host, Published { client_id, ..published }).await }
+    };
+    let follow = async {
+        loop {
+            tokio::time::sleep(FOLLOW_EVERY).await;
+            // What cannot be read now changes nothing.
+            let Some(now) = asked(&host).await else { continue };
+            filters.send_if_modified(|before| {
+                let differs = *before != now;
+                *before = now;
+                differs
+            });
+        }
+    };
+    tokio::select! {
+        () = sop_local::broker::run(settings, followed, handler, until(stopped)) => {}
+        () = follow => {}
+    }
+}
+
+/// Between two looks at what the active SOPs ask a broker for.
+const FOLLOW_EVERY: Duration = Duration::from_secs(1);
+
+/// The filters of what the active SOPs ask a broker for, uplinks among it.
+async fn asked(host: &Local) -> Option<Vec<TopicFilter>> {
+    match host.active().await {
+        Ok(active) => Some(active.index.broker_filters()),
+        Err(error) => {
+            tracing::error!(error = %chain(&error), "the active SOPs cannot be read");
+            None
         }
     }
 }

@@ -7,6 +7,7 @@ mod cost;
 mod crashes;
 mod entry_size;
 mod outlets;
+mod rules;
 mod secrets;
 mod trouble;
 mod world;

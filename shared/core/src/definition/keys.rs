@@ -127,6 +127,12 @@ pub(super) const ROUTES: &[(&str, &[Key])] = &[
 
 const CONDITION: Key = key("condition", Shape::Text, "What must hold of the payload.");
 
+const EVENT_KEY: Key = key(
+    "key",
+    Shape::Text,
+    "Path of the message's own id, such as `$.id`; of those with one id the first starts a run.",
+);
+
 pub(super) const METHODS: &[&str] = &["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
 
 /// The keys of each type of trigger, with the number of those at the front that are required.
@@ -146,7 +152,11 @@ pub(super) const TRIGGERS: &[(&str, usize, &[Key])] = &[
             CONDITION,
         ],
     ),
-    ("mqtt", 1, &[key("topic", Shape::Text, "Topic filter, as MQTT 5 has them."), CONDITION]),
+    (
+        "mqtt",
+        1,
+        &[key("topic", Shape::Text, "Topic filter, as MQTT 5 has them."), CONDITION, EVENT_KEY],
+    ),
     (
         "cron",
         1,
@@ -162,6 +172,7 @@ pub(super) const TRIGGERS: &[(&str, usize, &[Key])] = &[
             key("board", Shape::Text, "Exact name of the board."),
             key("signal", Shape::Text, "Exact name of the signal."),
             CONDITION,
+            EVENT_KEY,
         ],
     ),
 ];

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::flow::{AdmissionPolicy, Backoff, Case, Delegation, Delivery, OnFailure};
 use super::policy::Policy;
-use crate::condition::Condition;
+use crate::condition::{Condition, ValuePath};
 use crate::cron::CronExpr;
 use crate::id::{Digest, SopName};
 use crate::topic::TopicFilter;
@@ -85,6 +85,9 @@ pub enum Trigger {
         /// What must hold of the payload.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         condition: Option<Condition>,
+        /// Where in the payload the message's own id is: of messages with one id the first alone counts.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<ValuePath>,
     },
     /// A schedule.
     Cron {
@@ -103,7 +106,20 @@ pub enum Trigger {
         /// What must hold of the payload.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         condition: Option<Condition>,
+        /// Where in the payload the uplink's own id is, as of an MQTT message.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<ValuePath>,
     },
+}
+
+impl Trigger {
+    /// Where in the payload the arrival's own id is, if the trigger says so.
+    pub const fn key(&self) -> Option<&ValuePath> {
+        match self {
+            Self::Mqtt { key, .. } | Self::Peripheral { key, .. } => key.as_ref(),
+            Self::Manual | Self::Webhook(_) | Self::Cron { .. } => None,
+        }
+    }
 }
 
 /// The fields of a webhook trigger.

@@ -12,7 +12,7 @@ use super::keys::{self, METHODS};
 use super::literal;
 use super::manifest;
 use super::model::{Auth, Trigger, WebhookTrigger};
-use crate::condition::Condition;
+use crate::condition::{Condition, ValuePath};
 use crate::cron::CronExpr;
 use crate::topic::TopicFilter;
 
@@ -136,8 +136,8 @@ fn mqtt(sink: &mut Sink<'_>, table: &DeTable<'_>, at: &Range<usize>) -> Option<T
             })
             .ok()
     });
-    let condition = condition(sink, table);
-    Some(Trigger::Mqtt { topic: topic?, condition })
+    let (condition, key) = (condition(sink, table), key(sink, table));
+    Some(Trigger::Mqtt { topic: topic?, condition, key })
 }
 
 fn cron(sink: &mut Sink<'_>, table: &DeTable<'_>, at: &Range<usize>) -> Option<Trigger> {
@@ -159,8 +159,8 @@ fn peripheral(sink: &mut Sink<'_>, table: &DeTable<'_>, at: &Range<usize>) -> Op
         .and_then(|board| exact_name(sink, "board", board));
     let signal = required(sink, table, "signal", "a peripheral trigger", at)
         .and_then(|signal| exact_name(sink, "signal", signal));
-    let condition = condition(sink, table);
-    Some(Trigger::Peripheral { board: board?, signal: signal?, condition })
+    let (condition, key) = (condition(sink, table), key(sink, table));
+    Some(Trigger::Peripheral { board: board?, signal: signal?, condition, key })
 }
 
 fn exact_name(sink: &mut Sink<'_>, key: &str, name: Text<'_>) -> Option<String> {
@@ -179,6 +179,19 @@ pub(super) fn is_exact_name(name: &str) -> bool {
         && !name.is_empty()
         && !name.contains(['/', '+', '#'])
         && !name.chars().any(char::is_control)
+}
+
+/// Where in the payload a message's own id is.
+fn key(sink: &mut Sink<'_>, table: &DeTable<'_>) -> Option<ValuePath> {
+    let written = fields::text(sink, table, "key")?;
+    match ValuePath::parse(written.text) {
+        Ok(key) => Some(key),
+        Err(error) => {
+            let at = literal::locate(sink.source(), written.span, written.text, error.span);
+            sink.error_with_help(code::BAD_KEY, at, error.message, error.help);
+            None
+        }
+    }
 }
 
 fn condition(sink: &mut Sink<'_>, table: &DeTable<'_>) -> Option<Condition> {

@@ -9,6 +9,7 @@ use crate::cron::CronExpr;
 use crate::definition::{Auth, Trigger, WebhookTrigger};
 use crate::event::{Event, Source};
 use crate::id::SopName;
+use crate::ingress;
 use crate::topic::TopicFilter;
 
 /// The active SOPs, arranged so that an event meets only triggers whose key it has.
@@ -276,6 +277,24 @@ impl Index {
                 | Trigger::Peripheral { .. } => None,
             })
             .collect()
+    }
+}
+
+impl Index {
+    /// The topic filters of all SOPs, those of uplinks among them: what a broker elsewhere is to be asked for.
+    pub fn broker_filters(&self) -> Vec<TopicFilter> {
+        let triggers = self.sops.iter().flat_map(|sop| &sop.triggers);
+        let waits = self.sops.iter().flat_map(|sop| sop.waits.iter().map(|wait| &wait.on));
+        let uplinks = triggers.chain(waits).filter_map(|trigger| match trigger {
+            Trigger::Peripheral { board, signal, .. } => {
+                TopicFilter::parse(&ingress::uplink_topic(board, signal)).ok()
+            }
+            Trigger::Manual | Trigger::Webhook(_) | Trigger::Mqtt { .. } | Trigger::Cron { .. } => {
+                None
+            }
+        });
+        let uplinks: BTreeSet<TopicFilter> = uplinks.collect();
+        self.topic_filters().into_iter().cloned().chain(uplinks).collect()
     }
 }
 

@@ -45,7 +45,11 @@ fn for_method(method: &str, path: &str, auth: Auth) -> Trigger {
 }
 
 fn mqtt(filter: &str, condition: &str) -> Trigger {
-    Trigger::Mqtt { topic: TopicFilter::parse(filter).unwrap(), condition: when(condition) }
+    Trigger::Mqtt {
+        topic: TopicFilter::parse(filter).unwrap(),
+        condition: when(condition),
+        key: None,
+    }
 }
 
 fn cron(expression: &str) -> Trigger {
@@ -53,7 +57,12 @@ fn cron(expression: &str) -> Trigger {
 }
 
 fn peripheral(board: &str, signal: &str, condition: &str) -> Trigger {
-    Trigger::Peripheral { board: board.into(), signal: signal.into(), condition: when(condition) }
+    Trigger::Peripheral {
+        board: board.into(),
+        signal: signal.into(),
+        condition: when(condition),
+        key: None,
+    }
 }
 
 fn event(source: Source, subject: &str, payload: &str) -> Event {

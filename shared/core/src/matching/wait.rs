@@ -33,9 +33,13 @@ impl Wait {
                 auth: Auth::Bearer,
                 condition,
             }),
-            "mqtt" => Trigger::Mqtt { topic: TopicFilter::parse(&text("topic")?).ok()?, condition },
+            "mqtt" => {
+                let topic = TopicFilter::parse(&text("topic")?).ok()?;
+                Trigger::Mqtt { topic, condition, key: None }
+            }
             "peripheral" => {
-                Trigger::Peripheral { board: text("board")?, signal: text("signal")?, condition }
+                let (board, signal) = (text("board")?, text("signal")?);
+                Trigger::Peripheral { board, signal, condition, key: None }
             }
             _ => return None,
         };

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use sop_core::condition::Condition;
+use sop_core::condition::{Condition, ValuePath};
 use sop_core::cron::CronExpr;
 use sop_core::definition::{
     self, Auth, Definition, ExecutionMode, Parsed, Priority, Severity, SourceFiles, Step, StepKind,

@@ -4,6 +4,7 @@ use std::{future::Future, ops::ControlFlow, time::Duration};
 
 use bytes::Bytes;
 use mqtt_proto::{Pid, QosPid, TopicName};
+use sop_runtime::report::chain;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::watch,
@@ -16,7 +17,7 @@ use super::{
     fault::Fault,
     handshake::{self, Admitted},
     in_flight::{InFlight, Receipt, Ticket},
-    registry::{Mailbox, Place},
+    registry::{Mailbox, Place, Unsaved},
     reply,
     wire::Wire,
 };
@@ -53,6 +54,7 @@ pub(super) async fn run<S, H, Fut>(
             return;
         }
     };
+    save(&place, shared).await;
     wire.push(welcome.as_ref());
     // Source: MQTT 5.0, section 3.1.2.10: one and a half times the keep-alive; 0 turns it off.
     let keep_alive = Duration::from_millis(u64::from(keep_alive_secs) * 1_500);
@@ -65,8 +67,23 @@ pub(super) async fn run<S, H, Fut>(
         mailbox,
         handler,
         in_flight: InFlight::new(),
+        has_changed: false,
     };
-    connection.serve(stopping).await;
+    connection.serve(shared, stopping).await;
+}
+
+/// Saves what has changed of the session, before the client is told.
+async fn save(place: &Place, shared: &Shared) {
+    let Some(store) = &shared.store else { return };
+    let saved = match place.unsaved() {
+        None => return,
+        Some(Unsaved::Keep(session)) => store.keep_session(session).await,
+        Some(Unsaved::Forget(client)) => store.forget_session(client).await,
+    };
+    if let Err(error) = saved {
+        place.not_saved();
+        tracing::warn!(error = chain(&error), "mqtt session not saved");
+    }
 }
 
 async fn admit<S>(wire: &mut Wire<S>, shared: &Shared) -> Result<Admitted, Fault>
@@ -93,6 +110,8 @@ struct Connection<S, H, Fut: Future> {
     mailbox: Mailbox,
     handler: H,
     in_flight: InFlight<Fut>,
+    /// Whether the session has to be saved before the client hears more.
+    has_changed: bool,
 }
 
 /// What a connection waits for.
@@ -108,9 +127,9 @@ where
     H: Fn(Published) -> Fut,
     Fut: Future<Output = Result<(), Refused>>,
 {
-    async fn serve(mut self, mut stopping: watch::Receiver<bool>) {
+    async fn serve(mut self, shared: &Shared, mut stopping: watch::Receiver<bool>) {
         let fault = loop {
-            if let Err(fault) = self.turn(&mut stopping).await {
+            if let Err(fault) = self.turn(shared, &mut stopping).await {
                 break fault;
             }
         };
@@ -142,8 +161,15 @@ where
     }
 
     /// Does all that can be done now, then waits for something to happen.
-    async fn turn(&mut self, stopping: &mut watch::Receiver<bool>) -> Result<(), Fault> {
+    async fn turn(
+        &mut self,
+        shared: &Shared,
+        stopping: &mut watch::Receiver<bool>,
+    ) -> Result<(), Fault> {
         while let ControlFlow::Continue(()) = self.work()? {}
+        if std::mem::take(&mut self.has_changed) {
+            save(&self.place, shared).await;
+        }
         self.wire.flush().await?;
         while let Ok(message) = self.mailbox.messages.try_recv() {
             self.wire.send(message).await?;
@@ -206,10 +232,12 @@ where
             }
             Packet::Subscribe(pid, filters) => {
                 let outcomes = self.place.subscribe(&filters);
+                self.has_changed = true;
                 self.wire.push(reply::subscribed(self.version, pid, &outcomes).as_ref());
             }
             Packet::Unsubscribe(pid, filters) => {
                 let existed = self.place.unsubscribe(&filters);
+                self.has_changed = true;
                 self.wire.push(reply::unsubscribed(self.version, pid, &existed).as_ref());
             }
             Packet::Ping => self.wire.push(reply::pong().as_ref()),

@@ -3,7 +3,7 @@
 use mqtt_proto::VarBytes;
 
 use super::{
-    CLIENT_ID_BYTES_MAX, Credentials, Shared,
+    CLIENT_ID_BYTES_MAX, Shared,
     codec::{Connect, First, Frame, Version},
     fault::Fault,
     registry::{Mailbox, Place},
@@ -33,7 +33,7 @@ pub(super) fn admit(frame: &Frame, shared: &Shared) -> Result<Admitted, Denied> 
         }
         Err(fault) => return Err((None, fault)),
     };
-    if let Some((denial, why)) = denial(&connect, shared.credentials.as_ref()) {
+    if let Some((denial, why)) = denial(&connect, shared) {
         return Err((Some(reply::denial(connect.version, denial)), Fault::NotAdmitted(why)));
     }
     let (place, mailbox, resumed) = shared.registry.enter(&connect);
@@ -43,12 +43,11 @@ pub(super) fn admit(frame: &Frame, shared: &Shared) -> Result<Admitted, Denied> 
     Ok(Admitted { version, keep_alive_secs, place, mailbox, welcome })
 }
 
-fn denial(connect: &Connect, wanted: Option<&Credentials>) -> Option<(Denial, &'static str)> {
-    let user = connect.user.as_deref();
+fn denial(connect: &Connect, shared: &Shared) -> Option<(Denial, &'static str)> {
     if connect.has_auth_method {
         return Some((Denial::AuthMethod, "enhanced authentication is not supported"));
     }
-    if wanted.is_some_and(|wanted| !wanted.agree(user, connect.password.as_deref())) {
+    if !knows(connect, shared) {
         return Some((Denial::Credentials, "its user or its password is wrong"));
     }
     if connect.client_id.len() > CLIENT_ID_BYTES_MAX {
@@ -59,4 +58,12 @@ fn denial(connect: &Connect, wanted: Option<&Credentials>) -> Option<(Denial, &'
         return Some((Denial::ClientId, "a persistent session needs a client identifier"));
     }
     None
+}
+
+/// Whether the client is one of the users, or need not be. All are asked, so that the time tells nothing.
+fn knows(connect: &Connect, shared: &Shared) -> bool {
+    let (user, password) = (connect.user.as_deref(), connect.password.as_deref());
+    let agreed = shared.users.iter().fold(false, |any, one| any | one.agree(user, password));
+    let is_nobody = user.is_none() && password.is_none();
+    agreed || shared.users.is_empty() || (shared.anonymous && is_nobody)
 }

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use crate::store::sessions::Kept;
 use bytes::Bytes;
 use mqtt_proto::TopicName;
 use sop_core::topic::{TopicFilter, TopicFilterError};
@@ -43,9 +44,18 @@ struct Inner {
     subscribers: HashMap<u64, Subscriber>,
     /// Of clients that asked for it, connected or not, by client identifier.
     sessions: HashMap<Arc<str>, Session>,
+    /// Sessions as they are on the disk, or are about to be.
+    saved: HashMap<Arc<str>, (Duration, Filters)>,
 }
 
-/// What a client finds again when it comes back. It is kept in memory alone.
+/// What of a session is not yet on the disk as it is here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Unsaved {
+    Keep(Kept),
+    Forget(String),
+}
+
+/// What a client finds again when it comes back.
 #[derive(Debug)]
 struct Session {
     /// The number of the last connection.
@@ -177,6 +187,18 @@ impl Registry {
         (place, Mailbox { taken_over, messages }, resumed)
     }
 
+    /// Takes up the sessions of an earlier process, whose clients left when it ended.
+    pub(super) fn restore(&self, sessions: Vec<Kept>) {
+        let mut inner = self.lock();
+        for Kept { client, kept, filters } in sessions {
+            let client: Arc<str> = client.into();
+            inner.saved.insert(Arc::clone(&client), (kept, filters.clone()));
+            let left_at = Some(Instant::now());
+            let session = Session { number: 0, kept, left_at, filters, unreleased: Arc::default() };
+            inner.keep(client, session);
+        }
+    }
+
     /// Whether any client subscribes to anything.
     pub(super) fn has_subscribers(&self) -> bool {
         self.subscribers.load(Ordering::Relaxed) > 0
@@ -265,6 +287,31 @@ impl Place {
         let existed = existed.collect();
         self.registry.settle(&mut inner, self.number);
         existed
+    }
+
+    /// What of the session has changed since this was last asked; the caller saves it.
+    pub(super) fn unsaved(&self) -> Option<Unsaved> {
+        let mut inner = self.registry.lock();
+        let session = inner.sessions.get(&self.client_id);
+        let now = session.filter(|session| session.number == self.number).map(|session| {
+            let live = inner.subscribers.get(&self.number);
+            let filters = live.map(|subscriber| subscriber.filters.clone()).unwrap_or_default();
+            (session.kept, filters)
+        });
+        let client = self.client_id.as_ref().to_owned();
+        match now {
+            Some(now) if inner.saved.get(&self.client_id) == Some(&now) => None,
+            Some((kept, filters)) => {
+                inner.saved.insert(Arc::clone(&self.client_id), (kept, filters.clone()));
+                Some(Unsaved::Keep(Kept { client, kept, filters }))
+            }
+            None => inner.saved.remove(&self.client_id).map(|_| Unsaved::Forget(client)),
+        }
+    }
+
+    /// Says that what was asked for last could not be saved: it is asked for again.
+    pub(super) fn not_saved(&self) {
+        self.registry.lock().saved.remove(&self.client_id);
     }
 
     /// The QoS 2 messages of the session.

@@ -5,3 +5,4 @@ mod hostile;
 mod raw;
 mod rules;
 mod server;
+mod sessions;

@@ -1,6 +1,7 @@
 //! A message of the events queue: match and start, or move one run.
 
 use sop_core::condition::Payload;
+use sop_core::definition::Trigger;
 use sop_core::engine::{Input, Stored};
 use sop_core::event::Event;
 use sop_core::id::{RunId, SopName};
@@ -9,13 +10,14 @@ use sop_core::matching::{Listed, Match, Wait};
 use crate::envelope::{Body, Envelope};
 use crate::flow::act::PARENT;
 use crate::flow::advance::{advance, wake};
+use crate::flow::key::{self, First};
 use crate::flow::lineage;
 use crate::flow::log::{self, SopVerdict};
 use crate::flow::start::{Started, start};
 use crate::flow::{Active, FlowError, Host};
 use crate::metric;
 use crate::port::{
-    Blobs, Catalog, Clock, EventLog, Heads, Journal, Queue, QueueName, Waiting, Waits,
+    Blobs, Catalog, Clock, EventLog, Heads, Idempotency, Journal, Queue, QueueName, Waiting, Waits,
 };
 
 /// Carries out one message of the events queue. When it returns `Ok` the message may be forgotten.
@@ -24,7 +26,7 @@ use crate::port::{
 /// The message is to be delivered again, or to become a dead letter; nothing was lost.
 pub async fn dispatch<S, Q, C>(host: &Host<S, Q, C>, message: &str) -> Result<(), FlowError>
 where
-    S: Journal + Heads + Blobs + Waits + Catalog + EventLog,
+    S: Journal + Heads + Blobs + Waits + Catalog + EventLog + Idempotency,
     Q: Queue,
     C: Clock,
 {
@@ -60,7 +62,7 @@ pub(super) async fn event_arrived<S, Q, C>(
     event: &Event,
 ) -> Result<Vec<SopVerdict>, FlowError>
 where
-    S: Journal + Heads + Blobs + Waits + Catalog + EventLog,
+    S: Journal + Heads + Blobs + Waits + Catalog + EventLog + Idempotency,
     Q: Queue,
     C: Clock,
 {
@@ -75,7 +77,7 @@ where
     let matches = active.index.matches(event, &payload);
     let mut verdicts = Vec::new();
     for found in &matches {
-        verdicts.push(one(host, &active, event, found).await?);
+        verdicts.push(one(host, &active, (event, &payload), found).await?);
     }
     let waits = active.index.awaited(event, &payload);
     for (listed, wait) in &waits {
@@ -101,26 +103,40 @@ where
 async fn one<S, Q, C>(
     host: &Host<S, Q, C>,
     active: &Active,
-    event: &Event,
+    (event, payload): (&Event, &Payload<'_>),
     found: &Match,
 ) -> Result<SopVerdict, FlowError>
 where
-    S: Journal + Heads + Blobs + Waits + Catalog,
+    S: Journal + Heads + Blobs + Waits + Catalog + Idempotency,
     Q: Queue,
     C: Clock,
 {
     let listed: &Listed = &active.index.sops()[found.sop];
     let sop = host.definition(&listed.digest).await?;
-    let trigger = listed.triggers.get(found.trigger).map(sop_core::matching::describe);
-    let started = start(host, &sop, &listed.digest, event).await?;
-    let (reason, run) = outcome(event, &listed.name, started);
-    Ok(SopVerdict {
+    let trigger = listed.triggers.get(found.trigger);
+    let said = |reason: String, run: Option<RunId>| SopVerdict {
         sop: listed.name.to_string(),
         matched: true,
-        trigger,
+        trigger: trigger.map(sop_core::matching::describe),
         reason,
         run: run.map(|run| run.to_string()),
-    })
+    };
+    let path = trigger.and_then(Trigger::key);
+    let first = match path {
+        Some(path) => key::first(host, &listed.name, path, (event, payload)).await?,
+        None => First::Yes,
+    };
+    if let First::No { reason, run } = first {
+        tracing::info!(sop = %listed.name, event.id = %event.id, %reason, "duplicate");
+        return Ok(said(reason, run));
+    }
+    let started = start(host, &sop, &listed.digest, event).await?;
+    let (mut reason, run) = outcome(event, &listed.name, started);
+    if let (First::Keyless, Some(path)) = (first, path) {
+        reason
+            .push_str(&format!("; the payload has no `{}` to tell a repetition by", path.as_str()));
+    }
+    Ok(said(reason, run))
 }
 
 /// What the log says of a start, and the run.

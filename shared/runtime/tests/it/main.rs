@@ -5,10 +5,12 @@
 
 mod hook;
 mod house;
+mod key;
 mod pairing;
 mod people;
 mod publish;
 mod secrets;
+mod reconcile;
 mod storage;
 mod tick;
 mod timers;

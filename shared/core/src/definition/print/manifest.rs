@@ -79,7 +79,7 @@ fn print_trigger(lines: &mut Lines, trigger: &Trigger) {
             }
             &webhook.condition
         }
-        Trigger::Mqtt { topic, condition } => {
+        Trigger::Mqtt { topic, condition, .. } => {
             lines.text("type", "mqtt");
             lines.text("topic", topic.as_str());
             condition
@@ -90,7 +90,7 @@ fn print_trigger(lines: &mut Lines, trigger: &Trigger) {
             lines.some("timezone", timezone.as_ref(), |zone| text(zone));
             return;
         }
-        Trigger::Peripheral { board, signal, condition } => {
+        Trigger::Peripheral { board, signal, condition, .. } => {
             lines.text("type", "peripheral");
             lines.text("board", board);
             lines.text("signal", signal);
@@ -98,4 +98,5 @@ fn print_trigger(lines: &mut Lines, trigger: &Trigger) {
         }
     };
     lines.some("condition", condition.as_ref(), |condition: &Condition| text(condition.as_str()));
+    lines.some("key", trigger.key(), |key| text(key.as_str()));
 }

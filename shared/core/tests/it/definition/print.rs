@@ -347,6 +347,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 fn trigger() -> impl Strategy<Value = Trigger> {
     let condition = || option::of(condition());
+    let key = || option::of(Just(ValuePath::parse("$.order[\"a b\"].id").expect("a path")));
     prop_oneof![
         Just(Trigger::Manual),
         (
@@ -363,14 +364,16 @@ fn trigger() -> impl Strategy<Value = Trigger> {
                     condition,
                 }
             )),
-        condition().prop_map(|condition| Trigger::Mqtt {
+        (condition(), key()).prop_map(|(condition, key)| Trigger::Mqtt {
             topic: TopicFilter::parse("a \"b\"/+/'c'\\").unwrap(),
-            condition
+            condition,
+            key,
         }),
-        condition().prop_map(|condition| Trigger::Peripheral {
+        (condition(), key()).prop_map(|(condition, key)| Trigger::Peripheral {
             board: "b\"1".into(),
             signal: "s'".into(),
-            condition
+            condition,
+            key,
         }),
         option::of(Just("Asia/Tokyo".to_owned())).prop_map(|timezone| Trigger::Cron {
             expression: CronExpr::parse("0 30 7 * * MON-FRI").unwrap(),

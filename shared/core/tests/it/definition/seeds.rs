@@ -47,6 +47,7 @@ fn the_reference_example_loads_exactly() {
             Trigger::Mqtt {
                 topic: TopicFilter::parse("ops/deploy").unwrap(),
                 condition: Some(Condition::parse("$.env == \"prod\"").unwrap()),
+                key: None,
             },
         ],
         steps: vec![

@@ -36,7 +36,7 @@ impl Server {
     {
         let mut server = MqttServer::bind(([127, 0, 0, 1], 0).into()).await.unwrap();
         if let Some(credentials) = credentials {
-            server = server.with_credentials(credentials);
+            server = server.with_users(vec![credentials], false);
         }
         let (addr, publisher) = (server.local_addr().unwrap(), server.publisher());
         let (stop, stopped) = oneshot::channel::<()>();
