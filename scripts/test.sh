@@ -22,7 +22,7 @@ part runtime cargo test --locked -p sop-runtime -p sop-testkit -p sop-schema
 part local cargo test --locked -p sop-local
 part http cargo test --locked -p sop-http
 part cli cargo test --locked -p sop-cli
-part functions cargo test --locked -p sop-capability -p sop-wiring $(printf -- '-p sopwith-%s ' webhook mqtt cron peripheral dispatcher executor api)
+part functions cargo test --locked -p sop-capability -p sop-wiring $(printf -- '-p sopwith-%s ' webhook mqtt cron peripheral eventbridge dispatcher executor api)
 part aws cargo test --locked -p sop-aws -p sop-emulator
 echo "== lambdas"; scripts/lambdas.sh x86_64 >target/test-lambdas.log 2>&1 || { tail -n 40 target/test-lambdas.log; failed=1; }
 part emulator cargo test --locked -p integration-tests -- --nocapture

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use futures_util::future::BoxFuture;
+use serde_json::Value;
 
 use crate::deployment::aws::Aws;
 use crate::device::Connection;
@@ -31,6 +32,11 @@ pub trait Deployment: Send + Sync {
 
     /// A new pairing code, had as an operator has it.
     fn pairing_code(&self) -> BoxFuture<'_, Result<String>>;
+
+    /// Puts one event, an entry of `PutEvents`, on the bus that is listened to; `None` where there is none.
+    fn put_event<'a>(&'a self, _entry: &'a Value) -> Option<BoxFuture<'a, Result<()>>> {
+        None
+    }
 
     /// Whether it has `feature`.
     fn has(&self, feature: Feature) -> bool;

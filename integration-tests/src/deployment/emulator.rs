@@ -21,8 +21,8 @@ use crate::deployment::{Deployment, Feature, root, target};
 use crate::device::Connection;
 
 /// The functions' names after the prefix.
-const FUNCTIONS: [&str; 7] =
-    ["webhook", "mqtt", "cron", "peripheral", "dispatcher", "executor", "api"];
+const FUNCTIONS: [&str; 8] =
+    ["webhook", "mqtt", "cron", "peripheral", "eventbridge", "dispatcher", "executor", "api"];
 
 /// What a device may do: connect under any name, and publish anything, rules' topics included.
 const DEVICE_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[
@@ -101,6 +101,16 @@ impl Deployment for OnEmulator {
             Ok(code.with_context(|| format!("no code came back: {answer}"))?.to_owned())
         }
         .boxed()
+    }
+
+    fn put_event<'a>(&'a self, entry: &'a Value) -> Option<BoxFuture<'a, Result<()>>> {
+        let put = async move {
+            let entries = json!([entry]).to_string();
+            let answer = self.cli.run(&["events", "put-events", "--entries", &entries]).await?;
+            ensure!(answer["FailedEntryCount"] == 0, "the bus did not take it: {answer}");
+            Ok(())
+        };
+        Some(put.boxed())
     }
 
     fn has(&self, feature: Feature) -> bool {
@@ -207,6 +217,7 @@ async fn deploy(endpoint: &str, functions: &PathBuf) -> Result<()> {
         .env("AWS_DEFAULT_REGION", sop_emulator::REGION)
         .env("SOP_VENV", sop_emulator::venv().canonicalize()?)
         .env("SOP_SKIP_BUILD", "1")
+        .env("SOP_DEPLOY_PARAMETERS", "EventSources=aws.cloudwatch,shop.inbox")
         .env("SOP_LAMBDA_DIR", functions)
         .env_remove("SOP_STACK")
         .env_remove("SOP_DEPLOY_BUCKET")

@@ -2,7 +2,7 @@
 
 use sop_core::condition::Payload;
 use sop_core::engine::{Input, Stored};
-use sop_core::event::Event;
+use sop_core::event::{Event, Lineage};
 use sop_core::id::{RunId, SopName};
 use sop_core::matching::{Listed, Match, Wait};
 
@@ -63,7 +63,7 @@ where
     Q: Queue,
     C: Clock,
 {
-    if let Some(by) = &event.lineage {
+    if let Some(by @ (Lineage::Step { .. } | Lineage::Rerun { .. })) = &event.lineage {
         return lineage::arrived(host, event, by).await;
     }
     let active = match &event.catalog {
@@ -84,7 +84,7 @@ where
     let others = explained.others;
     let unmatched = explained.verdicts.into_iter().filter(|verdict| !verdict.matched);
     verdicts.extend(unmatched.map(SopVerdict::from));
-    host.store.record(&log::line(event, verdicts.clone(), others)).await?;
+    log::write(host, event, verdicts.clone(), others).await?;
     tracing::info!(
         event.id = %event.id,
         event.source = %event.source,
