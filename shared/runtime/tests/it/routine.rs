@@ -47,7 +47,7 @@ async fn a_schedule_that_is_off_does_not_fire() {
     switch(&house, "five", true).await;
     assert_eq!(tick_at(&house, 27).await, 1, "what was due while it was off does not fire");
     assert_eq!(tick_at(&house, 30).await, 2);
-    assert_eq!(house.runs().await.len(), 8);
+    assert_eq!(house.runs().await.len(), 9);
     let query = LogQuery {
         tenant: house.host.tenant.clone(),
         since: EPOCH,
