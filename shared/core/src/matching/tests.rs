@@ -104,7 +104,7 @@ fn events_of_a_bus_meet_what_names_them() {
     let said = told(&index, &event);
     assert_eq!(
         said[0],
-        "big no [event aws.s3/Object Created] $.detail.object.size is 5, and 5 > 100 is false"
+        "big no [event aws.s3/Object Created] `$.detail.object.size > 100`: 5 > 100 is false"
     );
     assert!(
         said[2]
@@ -428,6 +428,12 @@ fn any_trigger() -> impl Strategy<Value = Trigger> {
             }
         ),
         Just(mqtt("#", "")),
+        (prop::option::of("[ab/]"), "[ab]", any::<bool>(), condition()).prop_map(
+            |(source, kind, any_kind, condition)| {
+                let kind = (source.is_none() || !any_kind).then_some(kind.as_str());
+                bus(source.as_deref(), kind, condition)
+            }
+        ),
         ("[ab]", prop::sample::select(vec!["", "POST", "PUT"]), condition()).prop_map(
             |(path, method, condition)| Trigger::Webhook(WebhookTrigger {
                 path: format!("/sop/{path}"),
@@ -451,6 +457,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         prop::sample::select(vec!["@daily", "0 8 * * *"])
             .prop_map(|e| (Source::Cron, e.to_owned())),
         "[ab]/(a|b|a/b|)".prop_map(|subject| (Source::Peripheral, subject)),
+        "([ab]|%2F|)/(a|b|a/b|)".prop_map(|subject| (Source::Event, subject)),
         Just((Source::Manual, String::new())),
     ];
     let payload =
