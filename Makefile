@@ -5,7 +5,7 @@ SHELL := /bin/bash
 VENV := $(CURDIR)/target/venv
 export SOP_VENV := $(VENV)
 export PATH := $(VENV)/bin:$(PATH)
-FUNCTIONS := webhook mqtt cron peripheral dispatcher executor api
+FUNCTIONS := webhook mqtt cron peripheral eventbridge dispatcher executor api
 SOP_ARCH ?= arm64
 
 .PHONY: help setup dev test iam check audit build lambdas deploy bench fuzz clean

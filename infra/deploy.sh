@@ -19,7 +19,7 @@ stack=${SOP_STACK:-sopwith}
 endpoint=${SOP_AWS_ENDPOINT:-}
 lambda_dir=${SOP_LAMBDA_DIR:-${CARGO_TARGET_DIR:-$root/target}/lambda}
 profile=${SOP_LAMBDA_PROFILE:-lambda}
-functions=(webhook mqtt cron peripheral dispatcher executor api)
+functions=(webhook mqtt cron peripheral eventbridge dispatcher executor api)
 
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "deploy: $*"; exit 1; }

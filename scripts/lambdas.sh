@@ -7,5 +7,5 @@ case ${1:-arm64} in
   *) echo "SOP_ARCH is arm64 or x86_64, not '$1'" >&2; exit 2 ;;
 esac
 packages=()
-for name in webhook mqtt cron peripheral dispatcher executor api; do packages+=(-p "sopwith-$name"); done
+for name in webhook mqtt cron peripheral eventbridge dispatcher executor api; do packages+=(-p "sopwith-$name"); done
 exec cargo lambda build --profile lambda "$flag" "${packages[@]}"

@@ -35,7 +35,7 @@ part runtime cargo test --locked -p sop-runtime -p sop-testkit -p sop-schema
 part local cargo test --locked -p sop-local
 part http cargo test --locked -p sop-http
 part cli cargo test --locked -p sop-cli
-part functions cargo test --locked -p sop-capability -p sop-wiring $(printf -- '-p sopwith-%s ' webhook mqtt cron peripheral dispatcher executor api)
+part functions cargo test --locked -p sop-capability -p sop-wiring $(printf -- '-p sopwith-%s ' webhook mqtt cron peripheral eventbridge dispatcher executor api)
 # One choice of packages, so that what they share is built once.
 on_aws=(cargo test --locked -p sop-aws -p sop-emulator -p integration-tests)
 part aws "${on_aws[@]}" --lib --test it

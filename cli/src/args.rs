@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use crate::command::{
-    amend, approve, archive, audit, backtest, cancel, capabilities, complete, deny, dev, diff,
-    emit, events, explain, fail, fmt, inbox, list, matching, new, pair, pause, plan, publish, push,
-    rerun, resume, retry, revise, rollback, run, runs, show, status, test, trace, validate,
-    versions,
+    amend, approve, archive, audit, backtest, cancel, capabilities, complete, cron, deny, dev,
+    diff, dlq, emit, events, explain, fail, fmt, inbox, list, matching, new, pair, pause, plan,
+    publish, push, rerun, resume, retry, revise, rollback, routine, run, runs, show, status, test,
+    trace, validate, versions,
 };
 
 /// Where a host on this machine listens.
@@ -72,6 +72,8 @@ pub(crate) enum Door {
     Cron,
     /// A device uplink
     Peripheral,
+    /// An event of a bus, such as EventBridge's
+    Event,
     /// A start by name
     Manual,
 }
@@ -97,6 +99,12 @@ pub(crate) struct EventArgs {
     /// Signal of a device uplink
     #[arg(long)]
     pub(crate) signal: Option<String>,
+    /// Source of an event of a bus; that of the payload when left out
+    #[arg(long)]
+    pub(crate) event_source: Option<String>,
+    /// Detail type of an event of a bus; that of the payload when left out
+    #[arg(long)]
+    pub(crate) detail_type: Option<String>,
     /// Payload: text, @FILE, or - for standard input
     #[arg(long, value_name = "JSON|@FILE|-", allow_hyphen_values = true)]
     pub(crate) payload: Option<String>,
@@ -170,8 +178,14 @@ pub(crate) enum Command {
     Retry(retry::Args),
     /// Take a run that is over up again from one of its steps, as a new run
     Rerun(rerun::Args),
-    /// List events with each SOP's verdict and its reason
+    /// List events with each SOP's verdict and its reason; show one, or send it again
     Events(events::Args),
+    /// Messages that could not be carried out: list, show, redrive, discard
+    Dlq(dlq::Args),
+    /// Switch an SOP's schedules on or off, or list when they fire
+    Routine(routine::Args),
+    /// Tell when a schedule fires next; needs no server
+    Cron(cron::Args),
     /// Prove or print a run's ledger
     Audit(audit::Args),
     /// Show where the time of a run went, through every function

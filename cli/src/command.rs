@@ -14,9 +14,11 @@ pub(crate) mod backtest;
 pub(crate) mod cancel;
 pub(crate) mod capabilities;
 pub(crate) mod complete;
+pub(crate) mod cron;
 pub(crate) mod deny;
 pub(crate) mod dev;
 pub(crate) mod diff;
+pub(crate) mod dlq;
 pub(crate) mod emit;
 pub(crate) mod events;
 pub(crate) mod explain;
@@ -36,6 +38,7 @@ pub(crate) mod resume;
 pub(crate) mod retry;
 pub(crate) mod revise;
 pub(crate) mod rollback;
+pub(crate) mod routine;
 pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod show;
@@ -81,6 +84,9 @@ pub(crate) async fn run(command: Command, context: &mut Context) -> Result<Exit>
         Command::Amend(args) => amend::run(&args, context).await,
         Command::Archive(args) => archive::run(&args, context).await,
         Command::Capabilities(args) => capabilities::run(&args, context),
+        Command::Cron(args) => cron::run(&args, context),
+        Command::Dlq(args) => dlq::run(&args, context).await,
+        Command::Routine(args) => routine::run(&args, context).await,
         Command::Diff(args) => diff::run(&args, context).await,
         Command::Pause(args) => pause::run(&args, context).await,
         Command::Publish(args) => publish::run(&args, context).await,

@@ -62,9 +62,11 @@ pub(crate) fn data(door: Door, given: Option<&str>) -> Result<Data> {
     let bytes = given.map(bytes).transpose()?.unwrap_or_default();
     Ok(match door {
         Door::Webhook | Door::Manual => ingress::webhook_body(&bytes)?,
-        Door::Mqtt | Door::Peripheral | Door::Cron => ingress::device_payload(&bytes, |bytes| {
-            base64::engine::general_purpose::STANDARD.encode(bytes)
-        })?,
+        Door::Mqtt | Door::Peripheral | Door::Cron | Door::Event => {
+            ingress::device_payload(&bytes, |bytes| {
+                base64::engine::general_purpose::STANDARD.encode(bytes)
+            })?
+        }
     })
 }
 
@@ -75,6 +77,7 @@ pub(crate) fn source(door: Door) -> Source {
         Door::Mqtt => Source::Mqtt,
         Door::Cron => Source::Cron,
         Door::Peripheral => Source::Peripheral,
+        Door::Event => Source::Event,
         Door::Manual => Source::Manual,
     }
 }
@@ -107,8 +110,27 @@ pub(crate) fn subject(args: &EventArgs, sop: Option<&str>) -> Result<String> {
             matching::peripheral_subject(&board, &signal)
                 .context("a board and a signal are not empty and have no `/`")
         }
+        Door::Event => event_subject(args),
         Door::Manual => Ok(sop.unwrap_or_default().to_owned()),
     }
+}
+
+/// Source and detail type of an event of a bus: the flags', else those that its payload has itself.
+fn event_subject(args: &EventArgs) -> Result<String> {
+    let given = args.payload.as_deref().filter(|given| *given != "-");
+    let whole: Option<serde_json::Value> =
+        given.map(bytes).transpose()?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let own = |key: &str| Some(whole.as_ref()?.get(key)?.as_str()?.to_owned());
+    let source = args.event_source.clone().or_else(|| own("source"));
+    let detail_type = args.detail_type.clone().or_else(|| own("detail-type"));
+    let subject = matching::event_subject(source.as_deref(), detail_type.as_deref());
+    if matching::is_event_subject(&subject) {
+        return Ok(subject);
+    }
+    bail!(
+        "an event of a bus needs `--event-source` and `--detail-type`, for example `--event-source aws.s3 \
+         --detail-type 'Object Created'`, or a payload that has a `source` and a `detail-type`"
+    )
 }
 
 /// A flag of another source would be ignored without a word.
@@ -119,6 +141,8 @@ fn refuse_strays(args: &EventArgs) -> Result<()> {
         ("--expression", args.expression.is_some(), Door::Cron),
         ("--board", args.board.is_some(), Door::Peripheral),
         ("--signal", args.signal.is_some(), Door::Peripheral),
+        ("--event-source", args.event_source.is_some(), Door::Event),
+        ("--detail-type", args.detail_type.is_some(), Door::Event),
     ];
     for (flag, is_given, door) in given {
         if is_given && door != args.source {

@@ -21,6 +21,7 @@ pub(crate) fn manifest(name: &SopName, door: Door) -> String {
             "type = \"cron\"\n# second minute hour day month weekday\nexpression = \"0 0 8 * * *\"\n".to_owned()
         }
         Door::Peripheral => "type = \"peripheral\"\nboard = \"board-1\"\nsignal = \"level\"\n# condition = \"$.value > 85\"\n".to_owned(),
+        Door::Event => "type = \"event\"\nsource = \"aws.s3\"\ndetail_type = \"Object Created\"\n# condition = \"$.detail.object.size > 0\"\n".to_owned(),
     };
     format!(
         "#:schema ../{SCHEMAS}/sop.schema.json\n\

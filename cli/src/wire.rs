@@ -161,4 +161,14 @@ pub(crate) struct Detail {
     pub(crate) others: usize,
     #[serde(default)]
     pub(crate) payload: Option<String>,
+    #[serde(default)]
+    pub(crate) payload_base64: Option<String>,
+    #[serde(default)]
+    pub(crate) actor: Option<String>,
+    #[serde(default)]
+    pub(crate) trace: Option<String>,
+    #[serde(default)]
+    pub(crate) replay_of: Option<String>,
+    #[serde(default)]
+    pub(crate) not_written: Option<usize>,
 }

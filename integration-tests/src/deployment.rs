@@ -43,6 +43,11 @@ pub trait Deployment: Send + Sync {
     /// What the function `name` answers to `payload`, where there are functions to call.
     fn invoke<'a>(&'a self, name: &'a str, payload: &'a Value) -> BoxFuture<'a, Result<Value>>;
 
+    /// Puts one event, an entry of `PutEvents`, on the bus that is listened to; `None` where there is none.
+    fn put_event<'a>(&'a self, _entry: &'a Value) -> Option<BoxFuture<'a, Result<()>>> {
+        None
+    }
+
     /// The services behind it, to look at directly.
     fn aws(&self) -> Option<&Aws>;
 

@@ -75,7 +75,10 @@ fn scan(sops: &[Listed], event: &Event, payload: &Payload<'_>) -> usize {
                 && condition.as_ref().is_none_or(|it| it.holds(payload))
         }
         Trigger::Webhook(hook) => event.source == Source::Webhook && hook.path == event.subject,
-        Trigger::Manual | Trigger::Cron { .. } | Trigger::Peripheral { .. } => false,
+        Trigger::Manual
+        | Trigger::Cron { .. }
+        | Trigger::Peripheral { .. }
+        | Trigger::Event { .. } => false,
     };
     sops.iter().filter(|sop| sop.triggers.iter().any(matches)).count()
 }

@@ -12,7 +12,7 @@ use sop_core::matching::{Index, Listed};
 use sop_core::{Event, EventId, SopName, Tenant, Timestamp};
 
 use crate::args::SopsDir;
-use crate::client::{Ask, Client};
+use crate::client::{Ask, Client, ClientError};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::input::{now, since};
@@ -106,7 +106,13 @@ pub(crate) async fn run(args: &Args, context: &mut Context) -> Result<Exit> {
     let workspace = workspace.only(&names)?;
     let sops = Local::of(&workspace);
     let from = since(&args.since, now())?;
-    let recorded = recorded(&context.client()?, from).await?;
+    let client = context.client()?;
+    let mut recorded = recorded(&client, from).await?;
+    for event in &mut recorded {
+        if sops.needs_payload(event) {
+            fill_in(&client, event).await?;
+        }
+    }
     let mut lines: Vec<Line> = recorded.iter().flat_map(|event| sops.judge(event)).collect();
     // The log lists the newest first; people read on from the oldest.
     lines.reverse();
@@ -162,6 +168,20 @@ async fn recorded(client: &Client, from: Timestamp) -> Result<Vec<Recorded>> {
     Ok(events)
 }
 
+/// Puts the whole payload in the place of its beginning, where the host has kept it.
+async fn fill_in(client: &Client, event: &mut Recorded) -> Result<()> {
+    let whole: Value = match client.send(Ask::get(&["api", "events", &event.event])).await {
+        Ok(whole) => whole,
+        // Its line has expired meanwhile, or the host is too old to tell.
+        Err(ClientError::Refused(problem)) if problem.status == 404 => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    if let Some(payload) = whole["detail"]["payload"].as_str() {
+        event.detail.payload = Some(payload.to_owned());
+    }
+    Ok(())
+}
+
 /// The local definitions.
 struct Local {
     index: Index,
@@ -179,6 +199,13 @@ impl Local {
             sop
         });
         Self { loose: Index::build(loose), index: Index::build(listed.clone()) }
+    }
+
+    /// Whether some SOP's condition asks for more of the payload than a page of the log has.
+    fn needs_payload(&self, recorded: &Recorded) -> bool {
+        event(recorded).is_some_and(|(event, is_whole)| {
+            !is_whole && !self.loose.matches(&event, &Payload::new(&event.data)).is_empty()
+        })
     }
 
     /// What `recorded` would mean for each local SOP that it meant or would mean something for.
@@ -246,9 +273,9 @@ fn of_any_method(trigger: &mut Trigger) {
 fn without_condition(trigger: &mut Trigger) {
     match trigger {
         Trigger::Webhook(webhook) => webhook.condition = None,
-        Trigger::Mqtt { condition, .. } | Trigger::Peripheral { condition, .. } => {
-            *condition = None
-        }
+        Trigger::Mqtt { condition, .. }
+        | Trigger::Peripheral { condition, .. }
+        | Trigger::Event { condition, .. } => *condition = None,
         Trigger::Manual | Trigger::Cron { .. } => {}
     }
 }
@@ -266,7 +293,7 @@ fn event(recorded: &Recorded) -> Option<(Event, bool)> {
             let own = detail.verdicts.iter().find(|verdict| verdict.matched)?;
             Some(SopName::parse(&own.sop).ok()?)
         }
-        Source::Webhook | Source::Mqtt | Source::Peripheral => None,
+        Source::Webhook | Source::Mqtt | Source::Peripheral | Source::Event => None,
     };
     let is_whole = detail.payload.as_ref().map_or(0, String::len) == detail.payload_bytes;
     let data = match &detail.payload {

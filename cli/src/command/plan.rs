@@ -44,6 +44,12 @@ pub(crate) struct Args {
     /// Signal of a device uplink
     #[arg(long)]
     signal: Option<String>,
+    /// Source of an event of a bus
+    #[arg(long)]
+    event_source: Option<String>,
+    /// Detail type of an event of a bus
+    #[arg(long)]
+    detail_type: Option<String>,
     /// Payload: text, @FILE, or - for standard input; what depends on it is left open without one
     #[arg(long, value_name = "JSON|@FILE|-", allow_hyphen_values = true)]
     payload: Option<String>,
@@ -102,6 +108,8 @@ fn event(args: &Args) -> Result<Event> {
         expression: args.expression.clone(),
         board: args.board.clone(),
         signal: args.signal.clone(),
+        event_source: args.event_source.clone(),
+        detail_type: args.detail_type.clone(),
         payload: args.payload.clone(),
     };
     let at = Timestamp::from_millis(0);

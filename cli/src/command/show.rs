@@ -93,7 +93,9 @@ fn condition(trigger: &Trigger) -> Option<&str> {
     let condition = match trigger {
         Trigger::Manual | Trigger::Cron { .. } => return None,
         Trigger::Webhook(webhook) => &webhook.condition,
-        Trigger::Mqtt { condition, .. } | Trigger::Peripheral { condition, .. } => condition,
+        Trigger::Mqtt { condition, .. }
+        | Trigger::Peripheral { condition, .. }
+        | Trigger::Event { condition, .. } => condition,
     };
     condition.as_ref().map(Condition::as_str)
 }

@@ -284,7 +284,10 @@ fn events_tell_each_verdict_with_its_reason() {
     let stub = Stub::routes(vec![("GET /api/events", 200, json!({ "events": [event, matched] }))]);
     let said = ask(&stub, &["events", "--unmatched", "--since", "2026-01-01T00:00:00Z"]);
     insta::assert_snapshot!("events", said.all());
-    assert_eq!(stub.lines(), ["GET /api/events?since=2026-01-01T00%3A00%3A00.000Z&limit=100"]);
+    assert_eq!(
+        stub.lines(),
+        ["GET /api/events?since=2026-01-01T00%3A00%3A00.000Z&outcome=unmatched&limit=20"]
+    );
     let said = ask(&stub, &["events", "--unmatched", "--format", "json"]);
     assert!(!said.out.contains('\u{9b}'), "not even in JSON");
     assert_eq!(said.json()["events"], json!([event]));

@@ -10,6 +10,7 @@ mod house;
 mod kill;
 mod layout;
 mod offline;
+mod operations;
 mod pairing;
 mod people;
 mod stories;

@@ -34,7 +34,7 @@ fn keys(value: &Value) -> BTreeSet<&str> {
 #[test]
 fn whatever_new_writes_validates_without_a_warning() {
     let place = Place::new();
-    for trigger in ["manual", "webhook", "mqtt", "cron", "peripheral"] {
+    for trigger in ["manual", "webhook", "mqtt", "cron", "peripheral", "event"] {
         let name = format!("my-{trigger}");
         let said = place.sop_cli(&["new", &name, "--trigger", trigger]);
         assert_eq!(said.code, 0, "{said:?}");

@@ -15,7 +15,7 @@ where
     Q: Queue + 'static,
     C: Clock + 'static,
 {
-    batch::each(batch, |message| {
+    batch::each(&**host, batch, |message| {
         let host = Arc::clone(host);
         async move { flow::dispatch(&host, &message).await }
     })

@@ -21,7 +21,7 @@ where
     P: Perform + 'static,
     K: Secrets + 'static,
 {
-    batch::each(batch, |message| {
+    batch::each(&**host, batch, |message| {
         let host = Arc::clone(host);
         let (performer, secrets) = (Arc::clone(performer), Arc::clone(secrets));
         async move { flow::execute(&host, (&*performer, &*secrets), &message).await }

@@ -5,9 +5,9 @@ use std::future::Future;
 use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use sop_runtime::envelope::{Body, Envelope};
-use sop_runtime::flow::FlowError;
+use sop_runtime::flow::{self, FlowError, Host};
 use sop_runtime::metric;
-use sop_runtime::port::QueueName;
+use sop_runtime::port::{Clock, Failures, QueueName};
 use tracing::Instrument;
 
 use crate::log::chain;
@@ -32,6 +32,24 @@ pub struct Record {
     pub message_id: String,
     /// An envelope.
     pub body: String,
+    /// What SQS knows of it.
+    #[serde(default)]
+    pub attributes: Attributes,
+}
+
+/// What SQS knows of a message.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Attributes {
+    /// How often it was received, this time included, in decimal.
+    pub approximate_receive_count: Option<String>,
+}
+
+impl Record {
+    fn attempt(&self) -> u32 {
+        let count = self.attributes.approximate_receive_count.as_deref();
+        count.and_then(|count| count.parse().ok()).unwrap_or(1)
+    }
 }
 
 /// What SQS is answered: it delivers these messages again and deletes the others.
@@ -52,16 +70,21 @@ pub struct Failure {
     pub item_identifier: String,
 }
 
-/// Carries out each message of `batch` with `carry_out`, ten at a time.
+/// Carries out each message of `batch` with `carry_out`, ten at a time; why one failed for good is noted
+/// in `host`'s store.
 ///
 /// Each runs as a task of its own, so that a panic is that message's failure only.
-pub async fn each<F, T>(batch: Batch, carry_out: F) -> Answer
+pub async fn each<S, Q, C, F, T>(host: &Host<S, Q, C>, batch: Batch, carry_out: F) -> Answer
 where
+    S: Failures,
+    C: Clock,
     F: Fn(String) -> T,
     T: Future<Output = Result<(), FlowError>> + Send + 'static,
 {
     let failures = stream::iter(batch.records)
-        .map(|Record { message_id, body }| {
+        .map(|record| {
+            let attempt = record.attempt();
+            let Record { message_id, body, .. } = record;
             let task = carry_out(body.clone()).instrument(tracing::Span::current());
             let task = tokio::spawn(task);
             async move {
@@ -71,6 +94,7 @@ where
                     Err(error) => (false, chain(&error)),
                 };
                 report(&message_id, &body, retryable, &error);
+                note(host, &body, attempt, &error).await;
                 Some(Failure { item_identifier: message_id })
             }
         })
@@ -79,6 +103,18 @@ where
         .collect()
         .await;
     Answer { batch_item_failures: failures }
+}
+
+/// Nobody depends on the note: that it could not be kept is only logged.
+async fn note<S: Failures, Q, C: Clock>(
+    host: &Host<S, Q, C>,
+    body: &str,
+    attempt: u32,
+    error: &str,
+) {
+    if let Err(error) = flow::note_failure(&host.store, body, attempt, error, host.now()).await {
+        tracing::error!(error = chain(&error), "a failure could not be noted");
+    }
 }
 
 fn report(message: &str, body: &str, retryable: bool, error: &str) {
@@ -116,6 +152,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use sop_runtime::port::PortError;
+    use sop_testkit::{ManualClock, Memory};
 
     use super::*;
 
@@ -125,10 +162,32 @@ mod tests {
          "body": "fine", "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "1545082649183"},
          "messageAttributes": {}, "md5OfBody": "e4e68fb7bd0e697a0ae8f1bb342846b3", "eventSource": "aws:sqs",
          "eventSourceARN": "arn:aws:sqs:us-east-2:123456789012:sop-events", "awsRegion": "us-east-2"},
-        {"messageId": "2e1424d4-f796-459a-8184-9c92662be6da", "body": "poison"},
+        {"messageId": "2e1424d4-f796-459a-8184-9c92662be6da", "body": "poison",
+         "attributes": {"ApproximateReceiveCount": "5"}},
         {"messageId": "3e1424d4", "body": "panic"},
         {"messageId": "4e1424d4", "body": "throttled"},
         {"messageId": "5e1424d4", "body": "fine"}]}"#;
+
+    fn host() -> Host<Memory, Memory, ManualClock> {
+        let clock = ManualClock::default();
+        let memory = Memory::new(clock.clone());
+        Host::new(memory.clone(), memory, clock)
+    }
+
+    /// Only what is about to be given up costs a note.
+    #[tokio::test]
+    async fn the_reason_of_what_dies_is_kept() {
+        let host = host();
+        each(&host, batch(), carry_out).await;
+        let note =
+            async |body: &str| host.store.failure(&sop_runtime::port::dead_id(body)).await.unwrap();
+        let poison = note("poison").await.unwrap();
+        assert_eq!((poison.attempt, poison.at), (5, host.now()));
+        assert_eq!(poison.error, FlowError::WrongQueue.to_string());
+        for other in ["fine", "throttled", "panic"] {
+            assert_eq!(note(other).await, None, "{other}");
+        }
+    }
 
     fn batch() -> Batch {
         serde_json::from_str(BATCH).unwrap()
@@ -145,7 +204,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_what_failed_is_delivered_again() {
-        let answer = serde_json::to_value(each(batch(), carry_out).await).unwrap();
+        let answer = serde_json::to_value(each(&host(), batch(), carry_out).await).unwrap();
         let failures = answer["batchItemFailures"].as_array().unwrap();
         let mut ids: Vec<&str> =
             failures.iter().map(|failure| failure["itemIdentifier"].as_str().unwrap()).collect();
@@ -157,16 +216,20 @@ mod tests {
     async fn an_answer_without_failures_has_an_empty_list() {
         let mut batch = batch();
         batch.records.truncate(1);
-        let answer = serde_json::to_string(&each(batch, carry_out).await).unwrap();
+        let answer = serde_json::to_string(&each(&host(), batch, carry_out).await).unwrap();
         assert_eq!(answer, r#"{"batchItemFailures":[]}"#);
     }
 
     #[tokio::test]
     async fn no_more_run_at_once_than_are_allowed() {
-        let record = Record { message_id: "1".into(), body: "fine".into() };
+        let record = Record {
+            message_id: "1".into(),
+            body: "fine".into(),
+            attributes: Attributes::default(),
+        };
         let batch = Batch { records: vec![record; 4 * AT_ONCE_MAX] };
         let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        let answer = each(batch, |_| {
+        let answer = each(&host(), batch, |_| {
             let (now, most) = (Arc::clone(&now), Arc::clone(&most));
             async move {
                 most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);

@@ -49,6 +49,9 @@ pub enum Dropped {
     /// The topic is not an uplink's.
     #[error("the topic is not `peripherals/<board>/<signal>`")]
     NotUplink,
+    /// It is no event of a bus.
+    #[error("it has no `id`, `source` and `detail-type`")]
+    NotEvent,
     /// The payload is not what the rule promises.
     #[error("`payload_base64` is not base 64")]
     NotBase64,

@@ -5,6 +5,9 @@
 //! | `SOP_TABLE` | all but mqtt and peripheral | name of the DynamoDB table |
 //! | `SOP_EVENTS_QUEUE_URL` | all | address of the events queue |
 //! | `SOP_EFFECTS_QUEUE_URL` | api, dispatcher; others may leave it out | address of the effects queue |
+//! | `SOP_EVENTS_DEAD_URL`, `SOP_EFFECTS_DEAD_URL`, `SOP_ARRIVALS_DEAD_URL` | api | addresses of the dead letters |
+//! | `SOP_LOG_KEPT_DAYS` | all that write the dispatch log; 30 when it is left out | days for which a line is kept |
+//! | `SOP_LOG_UNMATCHED_PER_MINUTE` | the same; 0, which is any number, when it is left out | lines of unmatched events a minute |
 //! | `SOP_SECRETS_PREFIX` | executor; `sopwith/` when it is left out | what the names of secrets begin with |
 //! | `SOP_PREFIX` | all; `sopwith` when it is left out | what the names of the stack begin with: a dimension of its metrics |
 //! | `SOP_IOT_DATA_ENDPOINT` | executor; the region's when it is left out | where MQTT messages are published |
@@ -16,6 +19,7 @@
 
 use sop_aws::QueueUrls;
 use sop_core::Tenant;
+use sop_runtime::flow::Settings;
 
 /// Name of the table.
 pub const TABLE: &str = "SOP_TABLE";
@@ -23,6 +27,16 @@ pub const TABLE: &str = "SOP_TABLE";
 pub const EVENTS_QUEUE_URL: &str = "SOP_EVENTS_QUEUE_URL";
 /// Address of the effects queue.
 pub const EFFECTS_QUEUE_URL: &str = "SOP_EFFECTS_QUEUE_URL";
+/// Address of the events queue's dead letters.
+pub const EVENTS_DEAD_URL: &str = "SOP_EVENTS_DEAD_URL";
+/// Address of the effects queue's dead letters.
+pub const EFFECTS_DEAD_URL: &str = "SOP_EFFECTS_DEAD_URL";
+/// Address of what never became an event.
+pub const ARRIVALS_DEAD_URL: &str = "SOP_ARRIVALS_DEAD_URL";
+/// Days for which the dispatch log keeps a line.
+pub const LOG_KEPT_DAYS: &str = "SOP_LOG_KEPT_DAYS";
+/// Lines of unmatched events a minute.
+pub const LOG_UNMATCHED: &str = "SOP_LOG_UNMATCHED_PER_MINUTE";
 /// What the names of secrets begin with.
 pub const SECRETS_PREFIX: &str = "SOP_SECRETS_PREFIX";
 /// What the names of the stack begin with.
@@ -43,6 +57,9 @@ pub enum EnvError {
     /// The tenant's name is not one.
     #[error("`{TENANT}` is not the name of a tenant")]
     Tenant(#[source] sop_core::id::IdError),
+    /// A number is not one.
+    #[error("`{0}` is not a whole number")]
+    Number(&'static str),
 }
 
 /// What the environment says.
@@ -57,6 +74,9 @@ pub struct Env {
     table: Option<String>,
     events: Option<String>,
     effects: Option<String>,
+    dead: [Option<String>; 3],
+    /// What the operator decided.
+    pub settings: Settings,
 }
 
 impl Env {
@@ -80,13 +100,26 @@ impl Env {
         };
         let secrets_prefix = var(SECRETS_PREFIX).unwrap_or_else(|| "sopwith/".to_owned());
         let (table, events) = (var(TABLE), var(EVENTS_QUEUE_URL));
+        let dead = [EVENTS_DEAD_URL, EFFECTS_DEAD_URL, ARRIVALS_DEAD_URL].map(&var);
+        let number = |name: &'static str, default: u32| match var(name) {
+            Some(text) => text.trim().parse().map_err(|_| EnvError::Number(name)),
+            None => Ok(default),
+        };
+        let mut settings = Settings::default();
+        settings.log.kept_days = number(LOG_KEPT_DAYS, settings.log.kept_days)?;
+        settings.log.unmatched_per_minute =
+            number(LOG_UNMATCHED, settings.log.unmatched_per_minute)?;
+        let effects = var(EFFECTS_QUEUE_URL);
+        let iot_data_endpoint = var(IOT_DATA_ENDPOINT);
         Ok(Self {
             tenant,
             secrets_prefix,
-            iot_data_endpoint: var(IOT_DATA_ENDPOINT),
+            iot_data_endpoint,
             table,
             events,
-            effects: var(EFFECTS_QUEUE_URL),
+            effects,
+            dead,
+            settings,
         })
     }
 
@@ -114,7 +147,8 @@ impl Env {
     pub fn events_queue(&self) -> Result<QueueUrls, EnvError> {
         let events = self.events.clone().ok_or(EnvError::Missing(EVENTS_QUEUE_URL))?;
         let effects = self.effects.clone().unwrap_or_default();
-        Ok(QueueUrls { events, effects, events_dead: None, effects_dead: None })
+        let [events_dead, effects_dead, arrivals_dead] = self.dead.clone();
+        Ok(QueueUrls { events, effects, events_dead, effects_dead, arrivals_dead })
     }
 }
 
@@ -135,6 +169,16 @@ mod tests {
         assert_eq!(env.events_queue().unwrap().events, "https://sqs/events");
         assert_eq!(env.table().unwrap_err().to_string(), "`SOP_TABLE` is not set");
         assert_eq!(env.queues().unwrap_err().to_string(), "`SOP_EFFECTS_QUEUE_URL` is not set");
+    }
+
+    #[test]
+    fn the_log_is_kept_as_the_operator_says() {
+        let said = env(&[(LOG_KEPT_DAYS, "7"), (LOG_UNMATCHED, "600")]).unwrap().settings.log;
+        assert_eq!((said.kept_days, said.unmatched_per_minute), (7, 600));
+        assert_eq!(env(&[(LOG_KEPT_DAYS, "")]).unwrap().settings, Settings::default());
+        for wrong in ["a week", "-1", "1.5"] {
+            assert!(matches!(env(&[(LOG_KEPT_DAYS, wrong)]), Err(EnvError::Number(_))));
+        }
     }
 
     #[test]

@@ -89,5 +89,5 @@ fn aws() -> Result<SdkConfig, HostError> {
 
 fn of<S>(store: S, aws: &SdkConfig, urls: QueueUrls, env: &Env) -> Host<S, SqsQueue, SystemClock> {
     let host = Host::new(store, SqsQueue::new(aws, urls), SystemClock);
-    Host { tenant: env.tenant.clone(), ..host }
+    Host { tenant: env.tenant.clone(), settings: env.settings.clone(), ..host }
 }

@@ -95,6 +95,16 @@ impl Deployment for OnEmulator {
         self.cli.invoke(name, payload).boxed()
     }
 
+    fn put_event<'a>(&'a self, entry: &'a Value) -> Option<BoxFuture<'a, Result<()>>> {
+        let put = async move {
+            let entries = json!([entry]).to_string();
+            let answer = self.cli.run(&["events", "put-events", "--entries", &entries]).await?;
+            ensure!(answer["FailedEntryCount"] == 0, "the bus did not take it: {answer}");
+            Ok(())
+        };
+        Some(put.boxed())
+    }
+
     fn aws(&self) -> Option<&Aws> {
         Some(&self.aws)
     }

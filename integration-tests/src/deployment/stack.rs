@@ -12,8 +12,8 @@ use tokio::process::Command;
 use crate::deployment::{root, target};
 
 /// The functions' names after the prefix.
-const FUNCTIONS: [&str; 7] =
-    ["webhook", "mqtt", "cron", "peripheral", "dispatcher", "executor", "api"];
+const FUNCTIONS: [&str; 8] =
+    ["webhook", "mqtt", "cron", "peripheral", "eventbridge", "dispatcher", "executor", "api"];
 
 /// The AWS CLI, aimed at an emulator.
 #[derive(Debug, Clone)]
@@ -117,6 +117,7 @@ pub(crate) async fn deploy(
         .env("AWS_DEFAULT_REGION", sop_emulator::REGION)
         .env("SOP_VENV", sop_emulator::venv().canonicalize()?)
         .env("SOP_SKIP_BUILD", "1")
+        .env("SOP_DEPLOY_PARAMETERS", "EventSources=aws.cloudwatch,shop.inbox")
         .env("SOP_LAMBDA_DIR", functions)
         .env_remove("SOP_STACK")
         .env_remove("SOP_DEPLOY_BUCKET")

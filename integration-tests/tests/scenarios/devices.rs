@@ -30,6 +30,11 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             run: |world| uplink(world).boxed(),
         },
         Scenario {
+            name: "an event of a bus starts a run, and says why it does not",
+            needs: &[],
+            run: |world| bus(world).boxed(),
+        },
+        Scenario {
             name: "an uplink published to the rule itself starts a run",
             needs: &[Feature::Mqtt, Feature::BasicIngest],
             run: |world| basic_ingest(world).boxed(),
@@ -113,6 +118,45 @@ async fn completed(world: Arc<World>) -> Result<()> {
     world.completed(&run).await?;
     world.verify(&run).await?;
     Ok(())
+}
+
+/// Sends an alarm's change of state: through the bus where there is one, else as an operator would.
+async fn alarm(world: &World, name: &str, state: &str) -> Result<()> {
+    let (source, kind) = ("aws.cloudwatch", "CloudWatch Alarm State Change");
+    let detail = json!({
+        "alarmName": name,
+        "state": { "value": state, "reason": "12 > 5" },
+        "previousState": { "value": "OK" },
+    });
+    let entry = json!({ "Source": source, "DetailType": kind, "Detail": detail.to_string() });
+    if let Some(put) = world.deployment.put_event(&entry) {
+        return put.await;
+    }
+    let payload = json!({ "id": name, "source": source, "detail-type": kind, "detail": detail });
+    let subject = format!("{source}/{kind}");
+    let event = json!({ "source": "event", "subject": subject, "payload": payload });
+    world.api().post("/api/events", &event).await?.expect(202)?;
+    Ok(())
+}
+
+async fn bus(world: Arc<World>) -> Result<()> {
+    alarm(&world, "it-was-nothing", "INSUFFICIENT_DATA").await?;
+    alarm(&world, "it-orders-5xx", "ALARM").await?;
+    let line = line_of(&world, "event", "it-was-nothing").await?;
+    let verdict = verdict(&line, "alarm-response")?;
+    let reason = verdict["reason"].as_str().unwrap_or_default();
+    ensure!(reason.contains("INSUFFICIENT_DATA"), "{verdict}");
+    let line = line_of(&world, "event", "it-orders-5xx").await?;
+    ensure!(line["subject"] == "aws.cloudwatch/CloudWatch Alarm State Change", "{line}");
+    let run = run_in(&line, "alarm-response")?;
+    let waits = |seen: &Value| seen["steps"][1]["state"] == "waiting";
+    world.run_when(&run, "at the person's step", waits).await?;
+    let event = line["event"].as_str().context("an id")?;
+    let whole = world.api().get(&format!("/api/events/{event}")).await?;
+    let payload = whole["detail"]["payload"].as_str().context("the payload")?;
+    let payload: Value = serde_json::from_str(payload).context("the whole event")?;
+    ensure!(payload["detail"]["state"]["reason"] == "12 > 5", "{payload}");
+    cancel(&world, &run).await
 }
 
 async fn cancel(world: &World, run: &str) -> Result<()> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use futures_util::FutureExt;
 use integration_tests::{Feature, Scenario, World, poll};
+use serde_json::json;
 use sop_core::event::{Data, Event, Source};
 use sop_core::id::{EventId, Tenant};
 use sop_runtime::envelope::Body;
@@ -65,5 +66,17 @@ async fn poison(world: Arc<World>) -> Result<()> {
     aws.hide_events_for(180).await?;
     let dead = dead?;
     ensure!(dead == [bodies[2].clone()], "not the poison alone: {dead:?}");
+    let api = world.api();
+    let listed = poll("its reason", DEAD, || async {
+        let page = api.get("/api/dlq?queue=events").await?;
+        let letters = page["letters"].as_array().context("letters")?;
+        Ok(letters.iter().find(|letter| letter["reason"].is_string()).cloned())
+    })
+    .await?;
+    let reason = listed["reason"].as_str().unwrap_or_default();
+    ensure!(reason.contains("not an envelope"), "{listed}");
+    let order = json!({ "queue": "events", "ids": [listed["id"]] });
+    let done = api.post("/api/dlq/discard", &order).await?.expect(200)?;
+    ensure!(done["discarded"] == 1, "{done}");
     Ok(())
 }

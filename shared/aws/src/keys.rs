@@ -195,6 +195,29 @@ pub(crate) fn cron(tenant: &Tenant) -> String {
     format!("CRON#{tenant}")
 }
 
+/// What sort keys of switches begin with.
+pub(crate) const ROUTINES: &str = "R#";
+
+/// The sort key of a switch, in the partition of [`cron`].
+pub(crate) fn routine(sop: &SopName) -> String {
+    format!("{ROUTINES}{sop}")
+}
+
+/// A note on why the message with this id failed.
+pub(crate) fn dead(message: &str) -> String {
+    format!("DEAD#{message}")
+}
+
+/// The payload of a recorded event.
+pub(crate) fn payload(tenant: &Tenant, event: &EventId) -> String {
+    format!("EVENT#{tenant}#{event}")
+}
+
+/// How many unmatched events came in the minute that begins at `minute`.
+pub(crate) fn tally(tenant: &Tenant, minute: Timestamp) -> String {
+    format!("TALLY#{tenant}#{}", millis(minute))
+}
+
 /// Seconds for [`TTL`]: never before `at`.
 pub(crate) fn ttl(at: Timestamp) -> i64 {
     at.as_millis().saturating_add(999).div_euclid(1_000)

@@ -106,6 +106,7 @@ pub async fn queues(
         effects,
         events_dead: Some(events_dead),
         effects_dead: Some(effects_dead),
+        arrivals_dead: None,
     })
 }
 

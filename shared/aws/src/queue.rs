@@ -4,6 +4,7 @@
 //! fairer than none.
 
 mod consumer;
+mod dead;
 
 use std::collections::HashMap;
 
@@ -47,6 +48,8 @@ pub struct QueueUrls {
     pub events_dead: Option<String>,
     /// Dead letters of `effects`; only needed to read them.
     pub effects_dead: Option<String>,
+    /// What never became an event; only needed to read it.
+    pub arrivals_dead: Option<String>,
 }
 
 /// The queues. Cloning shares the connections.

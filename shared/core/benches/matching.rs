@@ -105,6 +105,7 @@ fn scan(sops: &[Listed], event: &Event, payload: &Payload<'_>) -> Vec<(usize, us
             | Source::Webhook
             | Source::Cron
             | Source::Peripheral
+            | Source::Event
             | Source::Manual
             | Source::Sop,
             _,

@@ -20,6 +20,9 @@ pub enum Source {
     Cron,
     /// A device uplink; the subject is `board/signal`.
     Peripheral,
+    /// An event of a bus; the subject is its source and its detail type, as
+    /// [`crate::matching::event_subject`] joins them.
+    Event,
     /// A person's or a program's own start; the subject is the SOP.
     Manual,
     /// A step of another run, or a run that is taken up again; the subject is the SOP.
@@ -34,6 +37,7 @@ impl Source {
             Self::Mqtt => "mqtt",
             Self::Cron => "cron",
             Self::Peripheral => "peripheral",
+            Self::Event => "event",
             Self::Manual => "manual",
             Self::Sop => "sop",
         }
@@ -69,7 +73,7 @@ impl Data {
     }
 }
 
-/// The run that an event comes from.
+/// What an event comes from, where that is not a door.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "by")]
 pub enum Lineage {
@@ -86,6 +90,11 @@ pub enum Lineage {
         definition: Digest,
         /// The ends of steps that are taken over.
         reused: Vec<Past>,
+    },
+    /// A person has a recorded event sent again: it is matched as if it had just come in.
+    Replay {
+        /// The recorded event.
+        of: EventId,
     },
 }
 
@@ -120,7 +129,7 @@ pub struct Event {
     /// W3C `traceparent`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
-    /// The run that it comes from: it starts its target, and nothing else, whatever triggers that has.
+    /// What it comes from. From a run: it starts its target, and nothing else, whatever triggers that has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lineage: Option<Lineage>,
 }

@@ -184,6 +184,17 @@ impl EventId {
         Self(ulid(at, random))
     }
 
+    /// The instant that it was made for, of which it has 48 bits of milliseconds.
+    pub fn time(&self) -> Timestamp {
+        let digit = |byte: u8| ALPHABET.iter().position(|known| *known == byte).unwrap_or(0);
+        // 10 characters of 5 bits, the first two of them always zero.
+        let millis =
+            self.0.bytes().take(10).fold(0_i64, |millis, byte| {
+                (millis << 5) | i64::try_from(digit(byte)).unwrap_or(0)
+            });
+        Timestamp::from_millis(millis)
+    }
+
     /// The id of what `parts` name, at `at`: the same parts and instant give the same id.
     pub fn derived(at: Timestamp, parts: &[&str]) -> Self {
         Self(ulid(at, &hashed_tail(parts)))
@@ -300,6 +311,9 @@ mod tests {
         let later = RunId::derive(&tenant, &sop, &event, Timestamp::from_millis(2_000));
         assert!(run < later);
         assert_eq!(RunId::parse(run.as_str()).unwrap(), run);
+        for at in [0, 1, 1_000, 1_772_352_000_123, (1 << 48) - 1].map(Timestamp::from_millis) {
+            assert_eq!(EventId::derived(at, &["x"]).time(), at);
+        }
     }
 
     #[test]

@@ -124,6 +124,34 @@ impl Default for Snapshot {
     }
 }
 
+/// The subject of an event of a bus, `source/detail type`: a `/` in the source is written `%2F`, and a `%`
+/// is `%25`, so that no two events share a subject.
+///
+/// What is absent is empty: no event has an empty source or detail type, so that such a subject is a
+/// trigger's key alone.
+pub fn event_subject(source: Option<&str>, detail_type: Option<&str>) -> String {
+    let source = source.unwrap_or_default().replace('%', "%25").replace('/', "%2F");
+    format!("{source}/{}", detail_type.unwrap_or_default())
+}
+
+/// Whether an event of a bus can have this subject.
+pub fn is_event_subject(subject: &str) -> bool {
+    let Some((source, detail_type)) = subject.split_once('/') else { return false };
+    let escapes =
+        source.split('%').skip(1).all(|rest| rest.starts_with("25") || rest.starts_with("2F"));
+    escapes
+        && !source.is_empty()
+        && !detail_type.is_empty()
+        && !subject.chars().any(char::is_control)
+}
+
+/// The keys that a trigger may have which takes an event with `subject`: exact, any detail type, any source.
+fn event_keys(subject: &str) -> Option<[String; 3]> {
+    let (source, detail_type) = subject.split_once('/')?;
+    let is_whole = !source.is_empty() && !detail_type.is_empty();
+    is_whole.then(|| [subject.to_owned(), format!("{source}/"), format!("/{detail_type}")])
+}
+
 /// The subject of a peripheral event, `board/signal`; `None` when a name is empty or has a slash, since
 /// two devices could then share a subject.
 pub fn peripheral_subject(board: &str, signal: &str) -> Option<String> {

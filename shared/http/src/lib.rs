@@ -16,7 +16,7 @@ use axum::Router;
 use axum::routing::{any, get, post};
 use sop_core::engine::Input;
 use sop_runtime::flow::Host;
-use sop_runtime::port::{Clock, Queue, Store};
+use sop_runtime::port::{Clock, DeadLetters, Queue, Store};
 
 pub use problem::Problem;
 
@@ -36,11 +36,11 @@ where
         .with_state(host)
 }
 
-/// The API: runs, SOPs, decisions, the dispatch log.
+/// The API: runs, SOPs, decisions, the dispatch log, schedules, dead letters.
 pub fn api<S, Q, C>(host: Arc<Host<S, Q, C>>) -> Router
 where
     S: Store + 'static,
-    Q: Queue + 'static,
+    Q: Queue + DeadLetters + 'static,
     C: Clock + 'static,
 {
     Router::new()
@@ -77,16 +77,35 @@ where
         .route("/api/inbox", get(route::inbox::<S, Q, C>))
         .route("/api/gates/{run}/decision", post(route::decide::<S, Q, C>))
         .route("/api/events", get(route::list_events::<S, Q, C>).post(route::emit::<S, Q, C>))
+        .merge(operations())
         .fallback(route::no_route)
         .method_not_allowed_fallback(route::no_method)
         .with_state(host)
+}
+
+/// What operators ask: one event, schedules, dead letters.
+fn operations<S, Q, C>() -> Router<Arc<Host<S, Q, C>>>
+where
+    S: Store + 'static,
+    Q: Queue + DeadLetters + 'static,
+    C: Clock + 'static,
+{
+    Router::new()
+        .route("/api/events/{event}", get(route::show_event::<S, Q, C>))
+        .route("/api/events/{event}/replay", post(route::replay::<S, Q, C>))
+        .route("/api/routines", get(route::list_routines::<S, Q, C>))
+        .route("/api/sops/{name}/routine", post(route::switch::<S, Q, C>))
+        .route("/api/dlq", get(route::list_dead::<S, Q, C>))
+        .route("/api/dlq/{queue}/{id}", get(route::show_dead::<S, Q, C>))
+        .route("/api/dlq/redrive", post(route::redrive::<S, Q, C>))
+        .route("/api/dlq/discard", post(route::discard::<S, Q, C>))
 }
 
 /// Doors and API in one, for one machine.
 pub fn all<S, Q, C>(host: Arc<Host<S, Q, C>>) -> Router
 where
     S: Store + 'static,
-    Q: Queue + 'static,
+    Q: Queue + DeadLetters + 'static,
     C: Clock + 'static,
 {
     api(Arc::clone(&host))

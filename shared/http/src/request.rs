@@ -149,17 +149,22 @@ pub(crate) struct Paging {
     until: Option<String>,
 }
 
+/// What the query of `uri` asks for.
+pub(crate) fn of_query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
+    match Query::try_from_uri(uri) {
+        Ok(Query(asked)) => Ok(asked),
+        Err(error) => Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "bad_query",
+            format!("the query does not fit: {}", error.body_text()),
+        )),
+    }
+}
+
 impl Paging {
     /// What the query of `uri` asks for.
     pub(crate) fn of(uri: &Uri) -> Result<Self, Problem> {
-        match Query::try_from_uri(uri) {
-            Ok(Query(paging)) => Ok(paging),
-            Err(error) => Err(Problem::new(
-                StatusCode::BAD_REQUEST,
-                "bad_query",
-                format!("the query does not fit: {}", error.body_text()),
-            )),
-        }
+        of_query(uri)
     }
 
     pub(crate) fn limit(&self) -> usize {

@@ -193,6 +193,71 @@ pub(crate) struct Emit {
     pub(crate) payload: Option<Value>,
 }
 
+/// The query of `GET /api/events`, besides paging.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct EventsAsked {
+    #[serde(default)]
+    pub(crate) source: Option<sop_core::Source>,
+    #[serde(default)]
+    pub(crate) outcome: Option<Outcome>,
+    #[serde(default)]
+    pub(crate) sop: Option<String>,
+}
+
+/// What became of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Outcome {
+    Matched,
+    Unmatched,
+    Refused,
+}
+
+impl Outcome {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Matched => "matched",
+            Self::Unmatched => "unmatched",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// `POST /api/events/{event}/replay`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Replay {
+    #[serde(default)]
+    pub(crate) sop: Option<String>,
+}
+
+/// `POST /api/sops/{name}/routine`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Switch {
+    pub(crate) on: bool,
+}
+
+/// The query of `GET /api/dlq`.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct DeadAsked {
+    #[serde(default)]
+    pub(crate) queue: Option<String>,
+    #[serde(default)]
+    pub(crate) limit: Option<u64>,
+}
+
+/// `POST /api/dlq/redrive` and `discard`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DeadOrder {
+    pub(crate) queue: String,
+    #[serde(default)]
+    pub(crate) ids: Vec<String>,
+    #[serde(default)]
+    pub(crate) all: bool,
+}
+
 /// `POST /pair`, where the code is not in its header.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -7,6 +7,7 @@
 mod catalog;
 mod content;
 mod cron;
+mod dead;
 mod error;
 mod heads;
 mod idempotency;
@@ -14,6 +15,7 @@ mod journal;
 mod log;
 mod queue;
 mod reader;
+mod routines;
 mod schema;
 pub(crate) mod sessions;
 mod tokens;
@@ -35,7 +37,7 @@ use reader::Readers;
 use writer::Writer;
 
 pub use error::OpenError;
-pub use queue::RECEIVES_MAX;
+pub use sop_runtime::port::RECEIVES_MAX;
 
 /// Bytes of pages that the writing connection keeps, in KiB: the hot ends of the tables.
 const WRITER_CACHE_KIB: u32 = 4 * 1024;
@@ -87,14 +89,15 @@ impl Sqlite {
         Ok(Self(Arc::new(Inner { readers, writer, clock, watches, _lock: lock })))
     }
 
-    /// Forgets up to `limit` lines of the log, idempotency keys and waits, each, that have expired at `now`;
+    /// Forgets up to `limit` lines of the log, notes of failures, idempotency keys and waits, each, that have expired at `now`;
     /// tells how many it forgot.
     ///
     /// # Errors
     /// When the file cannot be written; some may be gone.
     pub async fn forget_expired(&self, now: Timestamp, limit: usize) -> Result<usize, PortError> {
         self.write("forget what has expired", move |connection| {
-            let lines = log::forget(connection, now, limit)?;
+            let lines =
+                log::forget(connection, now, limit)? + dead::forget(connection, now, limit)?;
             let keys = idempotency::forget(connection, now, limit)?;
             Ok(lines + keys + waits::forget(connection, now, limit)?)
         })

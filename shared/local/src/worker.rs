@@ -94,9 +94,13 @@ where
     while running.join_next().await.is_some() {}
 }
 
+fn now() -> Timestamp {
+    sop_runtime::port::SystemClock.now()
+}
+
 /// How long nothing can become visible.
 fn wait(store: &Sqlite, queue: QueueName) -> Duration {
-    let now = sop_runtime::port::SystemClock.now();
+    let now = now();
     let due: Option<Timestamp> = store.next_visible_at(queue).ok().flatten();
     let millis = due.map_or(i64::MAX, |at| at.millis_since(now).max(1));
     Duration::from_millis(millis.unsigned_abs()).min(LOOK_EVERY)
@@ -119,6 +123,11 @@ async fn settle(
                 error = %chain(&error),
                 "message failed"
             );
+            let (why, attempt) = (chain(&error), delivery.attempt);
+            let noted = flow::note_failure(&store, &delivery.body, attempt, &why, now());
+            if let Err(error) = noted.await {
+                tracing::error!(error = %chain(&error), "a failure could not be noted");
+            }
             let delay_ms = 100_u32.saturating_mul(1 << delivery.attempt.min(6));
             store.release(queue, &delivery.receipt, delay_ms).await
         }

@@ -3,6 +3,7 @@
 mod catalog;
 mod clock;
 mod cron;
+mod dead;
 mod error;
 mod heads;
 mod idempotency;
@@ -10,6 +11,7 @@ mod journal;
 mod log;
 mod outlets;
 mod queue;
+mod routines;
 mod secrets;
 mod tokens;
 mod topic_rules;
@@ -19,13 +21,17 @@ mod waits;
 pub use catalog::{Catalog, CatalogHead, Publish};
 pub use clock::{Clock, SystemClock, random};
 pub use cron::CronCursor;
+pub use dead::{
+    DEAD_AT_ONCE_MAX, DeadLetter, DeadLetters, DeadQueue, Failure, Failures, Which, dead_id,
+};
 pub use error::{BoxError, PortError};
 pub use heads::{HeadPage, Heads};
 pub use idempotency::{Claim, Idempotency};
 pub use journal::{Append, Blobs, Journal};
 pub use log::{EventLog, LogLine, LogPage, LogQuery};
 pub use outlets::{MqttMessage, Outlets, SnsMessage};
-pub use queue::{Consumer, Delivery, Message, Queue, QueueName};
+pub use queue::{Consumer, Delivery, Message, Queue, QueueName, RECEIVES_MAX};
+pub use routines::{Routine, Routines};
 pub use secrets::{Resolved, Secrets, resolve};
 pub use tokens::{Pairing, Token, Tokens};
 pub use topic_rules::{FoundRule, TopicRules};
@@ -34,7 +40,18 @@ pub use waits::{Waiting, Waits};
 
 /// Every table-like port: what one store offers as a whole.
 pub trait Store:
-    Journal + Blobs + Heads + Waits + Catalog + Versions + EventLog + Idempotency + Tokens + CronCursor
+    Journal
+    + Blobs
+    + Heads
+    + Waits
+    + Catalog
+    + Versions
+    + EventLog
+    + Idempotency
+    + Tokens
+    + CronCursor
+    + Routines
+    + Failures
 {
 }
 
@@ -49,5 +66,7 @@ impl<T> Store for T where
         + Idempotency
         + Tokens
         + CronCursor
+        + Routines
+        + Failures
 {
 }

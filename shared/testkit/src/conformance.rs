@@ -7,11 +7,13 @@
 mod catalog;
 mod counters;
 mod cron;
+mod dead;
 mod heads;
 mod idempotency;
 mod journal;
 mod log;
 mod queue;
+mod routines;
 mod tokens;
 mod versions;
 mod waits;
@@ -20,17 +22,19 @@ use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
-use sop_runtime::port::{Consumer, PortError, Queue, Store};
+use sop_runtime::port::{Consumer, DeadLetters, PortError, Queue, Store};
 
 use crate::patience::Passage;
 
 pub use catalog::catalog;
 pub use cron::cron;
+pub use dead::{dead, failures};
 pub use heads::heads;
 pub use idempotency::idempotency;
 pub use journal::{blobs, journal};
 pub use log::log;
 pub use queue::queue;
+pub use routines::routines;
 pub use tokens::tokens;
 pub use versions::versions;
 pub use waits::waits;
@@ -56,6 +60,8 @@ pub async fn store_suite<S: Store>(store: &S) {
     idempotency(store).await;
     tokens(store).await;
     cron(store).await;
+    routines(store).await;
+    failures(store).await;
 }
 
 /// Proves that `queue` is a queue; `passage` is how time passes for it, `receives_max` how often it
@@ -63,12 +69,13 @@ pub async fn store_suite<S: Store>(store: &S) {
 ///
 /// # Panics
 /// When it breaks a promise.
-pub async fn queue_suite<Q: Queue + Consumer>(
+pub async fn queue_suite<Q: Queue + Consumer + DeadLetters>(
     queue: &Q,
     passage: &impl Passage,
     receives_max: u32,
 ) {
     self::queue(queue, passage, receives_max).await;
+    dead(queue, passage, receives_max).await;
 }
 
 /// Makes `call` until it finds out: contention may make a store give up for the moment.

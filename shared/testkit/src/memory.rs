@@ -2,11 +2,13 @@
 
 mod catalog;
 mod cron;
+mod dead;
 mod heads;
 mod idempotency;
 mod journal;
 mod log;
 mod queue;
+mod routines;
 mod tokens;
 mod topic_rules;
 mod versions;
@@ -19,7 +21,7 @@ use sop_runtime::port::Clock;
 
 use crate::clock::ManualClock;
 
-pub use queue::RECEIVES_MAX;
+pub use sop_runtime::port::RECEIVES_MAX;
 pub use topic_rules::MemoryRules;
 
 /// A store and its queues that live as long as the last clone.
@@ -33,11 +35,11 @@ pub struct Memory {
 
 /// A whole [`Memory`] at one instant, as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fingerprint([(&'static str, String); 10]);
+pub struct Fingerprint([(&'static str, String); 12]);
 
 impl Fingerprint {
     /// The parts that differ from those of `earlier`: `journal` (with counters and blobs), `heads`, `catalog`,
-    /// `log`, `idempotency`, `tokens`, `cron`, `queue`, `waits`, `versions`.
+    /// `log`, `idempotency`, `tokens`, `cron`, `queue`, `waits`, `versions`, `dead`, `routines`.
     pub fn changed_since(&self, earlier: &Self) -> Vec<&'static str> {
         let parts = self.0.iter().zip(&earlier.0);
         parts.filter(|(now, then)| now != then).map(|((name, _), _)| *name).collect()
@@ -56,6 +58,8 @@ struct State {
     queue: queue::State,
     waits: waits::State,
     versions: versions::State,
+    dead: dead::State,
+    routines: routines::State,
 }
 
 impl Memory {
@@ -78,6 +82,8 @@ impl Memory {
             ("queue", format!("{:?}", state.queue)),
             ("waits", format!("{:?}", state.waits)),
             ("versions", format!("{:?}", state.versions)),
+            ("dead", format!("{:?}", state.dead)),
+            ("routines", format!("{:?}", state.routines)),
         ])
     }
 

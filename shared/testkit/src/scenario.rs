@@ -2,6 +2,7 @@
 
 mod busy;
 mod large;
+mod tickers;
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -19,6 +20,7 @@ use crate::world::{Mischief, Verdict, World};
 
 pub use busy::{Busy, max_concurrent};
 pub use large::{Large, large};
+pub use tickers::tickers;
 
 /// An SOP's two texts.
 pub fn texts(toml: &str, steps: &[&str]) -> (String, String) {

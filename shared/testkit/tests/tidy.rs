@@ -20,6 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sop-emulator", &[]),
     ("sop-wiring", &["sop-core", "sop-runtime", "sop-aws", "sop-http"]),
     ("sopwith-mqtt", &["sop-core", "sop-runtime", "sop-aws", "sop-wiring"]),
+    ("sopwith-eventbridge", &["sop-core", "sop-runtime", "sop-aws", "sop-wiring"]),
     ("sopwith-peripheral", &["sop-core", "sop-runtime", "sop-aws", "sop-wiring"]),
     ("sopwith-cron", &["sop-core", "sop-runtime", "sop-aws", "sop-wiring"]),
     ("sopwith-dispatcher", &["sop-core", "sop-runtime", "sop-aws", "sop-wiring"]),

@@ -10,8 +10,9 @@ use sop_core::engine::{Head, SlotChange};
 use sop_core::event::Source;
 use sop_core::id::{Digest, RunId, SopName, Tenant};
 use sop_runtime::port::{
-    Blobs, Catalog, Consumer, CronCursor, EventLog, Heads, Idempotency, Journal, LogLine, LogQuery,
-    Message, Pairing, Queue, QueueName, Token, Tokens, Version, Versions, Waiting, Waits,
+    Blobs, Catalog, Consumer, CronCursor, EventLog, Failure, Failures, Heads, Idempotency, Journal,
+    LogLine, LogQuery, Message, Pairing, Queue, QueueName, Routine, Routines, Token, Tokens,
+    Version, Versions, Waiting, Waits,
 };
 use sop_testkit::ids::{
     EPOCH, fresh, fresh_event, fresh_head, fresh_run, fresh_tenant, no_change, sealed, sop,
@@ -246,9 +247,28 @@ async fn log(store: &DynamoStore, bill: &mut Bill) {
         subject: "sensors/alert".into(),
         outcome: "unmatched".into(),
         detail: format!("{{\"verdicts\":[{{\"sop\":\"x\",\"reason\":\"{}\"}}]}}", "r".repeat(400)),
+        payload: None,
         expires_at: EPOCH.plus_millis(86_400_000),
     };
     bill.of("record", store.record(&line)).await;
+    let with = LogLine { payload: Some("p".repeat(2_000)), ..line.clone() };
+    bill.of("record, with a payload of 2,000 bytes", store.record(&with)).await;
+    bill.of("payload, of 2,000 bytes", store.payload(&tenant, &line.event)).await;
+    bill.of("tally", store.tally(&tenant, EPOCH, line.expires_at)).await;
+    bill.of("tallied", store.tallied(&tenant, EPOCH)).await;
+    let failure = Failure {
+        message: fresh("letter"),
+        error: "a port failed: could not append: throttled".into(),
+        attempt: 5,
+        at: EPOCH,
+        expires_at: line.expires_at,
+    };
+    bill.of("put_failure", store.put_failure(&failure)).await;
+    bill.of("failure", store.failure(&failure.message)).await;
+    let routine = Routine { sop: sop("x"), on: false, since: EPOCH, by: "paired:1".into() };
+    bill.of("routines, none", store.routines(&tenant)).await;
+    bill.of("set_routine", store.set_routine(&tenant, &routine)).await;
+    bill.of("routines, of 1", store.routines(&tenant)).await;
     let query = LogQuery {
         tenant,
         since: Timestamp::from_millis(0),

@@ -23,7 +23,13 @@ fn config(endpoint: &str) -> SdkConfig {
 
 fn urls(endpoint: &str) -> QueueUrls {
     let url = format!("{endpoint}/000000000000/events");
-    QueueUrls { events: url.clone(), effects: url, events_dead: None, effects_dead: None }
+    QueueUrls {
+        events: url.clone(),
+        effects: url,
+        events_dead: None,
+        effects_dead: None,
+        arrivals_dead: None,
+    }
 }
 
 async fn latest(config: &SdkConfig) -> Result<(), PortError> {

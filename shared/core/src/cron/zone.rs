@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use chrono::DateTime;
+
+use crate::time::Timestamp;
+
 /// A time zone of the IANA database, such as `Europe/Berlin`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeZone(pub(super) chrono_tz::Tz);
@@ -45,6 +49,12 @@ impl TimeZone {
             }
         };
         Err(TimeZoneError { name: name.into(), help: Some(help) })
+    }
+
+    /// The local time at `at`, with its offset: `Mon 2026-03-02 09:00:00 +01:00`.
+    pub fn local(&self, at: Timestamp) -> Option<String> {
+        let utc = DateTime::from_timestamp_millis(at.as_millis())?;
+        Some(utc.with_timezone(&self.0).format("%a %Y-%m-%d %H:%M:%S %:z").to_string())
     }
 
     /// The name of the zone.

@@ -52,6 +52,7 @@ codes! {
     BAD_CONDITION = "SOP0210", "a condition that cannot be read";
     NO_TRIGGERS = "SOP0211", "an SOP without triggers";
     NEVER_HOLDS = "SOP0212", "a condition that never holds";
+    BAD_EVENT = "SOP0215", "an event source or detail type that no event has";
     BAD_KEY = "SOP0218", "a `key` that is no path into the payload";
     STEP_NUMBER = "SOP0301", "a step out of number";
     STEPS_TWICE = "SOP0302", "more than one `## Steps` section";

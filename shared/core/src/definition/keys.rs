@@ -175,6 +175,15 @@ pub(super) const TRIGGERS: &[(&str, usize, &[Key])] = &[
             EVENT_KEY,
         ],
     ),
+    (
+        "event",
+        0,
+        &[
+            key("source", Shape::Text, "Exact source of the event; any when left out."),
+            key("detail_type", Shape::Text, "Exact detail type of the event; any when left out."),
+            CONDITION,
+        ],
+    ),
 ];
 
 /// One key of a step.

@@ -110,6 +110,18 @@ pub enum Trigger {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         key: Option<ValuePath>,
     },
+    /// An event of a bus. At least one of source and detail type is there.
+    Event {
+        /// Exact `source`; any when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        source: Option<String>,
+        /// Exact `detail-type`; any when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        detail_type: Option<String>,
+        /// What must hold of the whole event, its `detail` being one member.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        condition: Option<Condition>,
+    },
 }
 
 impl Trigger {

@@ -23,11 +23,6 @@ const LATER_AUTHS: &[&str] = &["github", "stripe", "slack", "standard"];
 /// `at` is its header, or the table itself when it is written inline.
 pub(super) fn read(sink: &mut Sink<'_>, table: &DeTable<'_>, at: Range<usize>) -> Option<Trigger> {
     let kind = required(sink, table, "type", "a trigger", &at)?;
-    if kind.text == "event" {
-        let message = "`event` triggers are not supported by this version yet".to_owned();
-        sink.error(code::LATER_TRIGGER, kind.span, message);
-        return None;
-    }
     let Some((name, _, own)) = keys::TRIGGERS.iter().find(|(name, ..)| *name == kind.text) else {
         let types: Vec<&str> = keys::TRIGGERS.iter().map(|(name, ..)| *name).collect();
         let message = format!("unknown trigger type {}", quoted(kind.text));
@@ -35,7 +30,7 @@ pub(super) fn read(sink: &mut Sink<'_>, table: &DeTable<'_>, at: Range<usize>) -
         sink.error_with_help(code::UNKNOWN_TRIGGER, kind.span, message, help);
         return None;
     };
-    let article = if *name == "mqtt" { "an" } else { "a" };
+    let article = if matches!(*name, "mqtt" | "event") { "an" } else { "a" };
     let place = format!("{article} {name} trigger");
     let known: Vec<&str> = ["type"].into_iter().chain(keys::names(own)).collect();
     let keys = Keys { known: &known, unknown_code: code::UNKNOWN_TRIGGER_KEY, place: &place };
@@ -45,6 +40,7 @@ pub(super) fn read(sink: &mut Sink<'_>, table: &DeTable<'_>, at: Range<usize>) -
         "webhook" => webhook(sink, table, &at),
         "mqtt" => mqtt(sink, table, &at),
         "cron" => cron(sink, table, &at),
+        "event" => event(sink, table, &at),
         _ => peripheral(sink, table, &at),
     }
 }
@@ -161,6 +157,39 @@ fn peripheral(sink: &mut Sink<'_>, table: &DeTable<'_>, at: &Range<usize>) -> Op
         .and_then(|signal| exact_name(sink, "signal", signal));
     let (condition, key) = (condition(sink, table), key(sink, table));
     Some(Trigger::Peripheral { board: board?, signal: signal?, condition, key })
+}
+
+fn event(sink: &mut Sink<'_>, table: &DeTable<'_>, at: &Range<usize>) -> Option<Trigger> {
+    let mut exact = |key: &str| match fields::text(sink, table, key) {
+        Some(text) if is_event_text(text.text) => Ok(Some(text.text.to_owned())),
+        Some(text) => {
+            let message = format!("no event has the {key} {}", quoted(text.text));
+            let help = "it is one exact text, without `*` or spaces around it; leave the key out to take any";
+            sink.error_with_help(code::BAD_EVENT, text.span, message, help.to_owned());
+            Err(())
+        }
+        None if table.contains_key(key) => Err(()),
+        None => Ok(None),
+    };
+    let (source, detail_type) = (exact("source"), exact("detail_type"));
+    let condition = condition(sink, table);
+    let (source, detail_type) = (source.ok()?, detail_type.ok()?);
+    if source.is_none() && detail_type.is_none() {
+        let message =
+            "an event trigger has a `source` or a `detail_type`, and this one has neither";
+        let help = "add `source = \"aws.s3\"`, for example".to_owned();
+        sink.error_with_help(code::MISSING_TRIGGER_KEY, at.clone(), message.to_owned(), help);
+        return None;
+    }
+    Some(Trigger::Event { source, detail_type, condition })
+}
+
+/// Whether a source or a detail type can be called so.
+fn is_event_text(text: &str) -> bool {
+    text == text.trim()
+        && !text.is_empty()
+        && !text.contains('*')
+        && !text.chars().any(char::is_control)
 }
 
 fn exact_name(sink: &mut Sink<'_>, key: &str, name: Text<'_>) -> Option<String> {

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::index::{Index, condition};
-use super::{Listed, peripheral_subject};
+use super::{Listed, event_subject, peripheral_subject};
 use crate::condition::Payload;
 use crate::definition::Trigger;
 use crate::event::{Event, Source};
@@ -160,6 +160,24 @@ fn judge(
             }
             Some(wanted) => format!("signal is `{wanted}`"),
         },
+        Trigger::Event { source, detail_type, .. } => {
+            let parts = subject.split_once('/');
+            let whole = parts.filter(|(given, kind)| !given.is_empty() && !kind.is_empty());
+            let Some((given, kind)) = whole else {
+                return key(format!("`{subject}` is no event's source and detail type"));
+            };
+            if let Some(wanted) = source
+                && event_subject(Some(wanted), None).trim_end_matches('/') != given
+            {
+                return key(format!("source `{given}` is not `{wanted}`"));
+            }
+            if let Some(wanted) = detail_type
+                && wanted != kind
+            {
+                return key(format!("detail type `{kind}` is not `{wanted}`"));
+            }
+            format!("event is `{subject}`")
+        }
     };
     match condition(trigger) {
         None => Ok(fits),
@@ -177,6 +195,7 @@ fn source(trigger: &Trigger) -> Source {
         Trigger::Mqtt { .. } => Source::Mqtt,
         Trigger::Cron { .. } => Source::Cron,
         Trigger::Peripheral { .. } => Source::Peripheral,
+        Trigger::Event { .. } => Source::Event,
     }
 }
 
@@ -191,5 +210,9 @@ fn name(trigger: &Trigger) -> String {
         Trigger::Mqtt { topic, .. } => format!("mqtt {}", topic.as_str()),
         Trigger::Cron { expression, .. } => format!("cron {}", expression.as_str()),
         Trigger::Peripheral { board, signal, .. } => format!("peripheral {board}/{signal}"),
+        Trigger::Event { source, detail_type, .. } => {
+            let any = |text: &Option<String>| text.clone().unwrap_or_else(|| "*".to_owned());
+            format!("event {}/{}", any(source), any(detail_type))
+        }
     }
 }

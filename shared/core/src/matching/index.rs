@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::trie::Trie;
-use super::{Listed, Snapshot, Wait, peripheral_subject};
+use super::{Listed, Snapshot, Wait, event_keys, event_subject, peripheral_subject};
 use crate::condition::{Condition, Payload};
 use crate::cron::CronExpr;
 use crate::definition::{Auth, Trigger, WebhookTrigger};
@@ -21,6 +21,8 @@ pub struct Index {
     crons: HashMap<Box<str>, Vec<Slot>>,
     /// By `board/signal`, neither of which has a slash.
     peripherals: HashMap<Box<str>, Vec<Slot>>,
+    /// By `source/detail type`, either of which is empty where a trigger takes any.
+    events: HashMap<Box<str>, Vec<Slot>>,
     topics: Trie,
     manual: Vec<Slot>,
     /// What runs of the SOPs wait for, arranged like triggers: SOP and trigger of a slot here are those of
@@ -80,7 +82,8 @@ impl Index {
         sops.dedup_by(|later, first| later.name == first.name);
         let mut index = Self { sops, ..Self::default() };
         index.waits = Self::waiting(&index.sops);
-        let Self { sops, webhooks, crons, peripherals, topics, manual, waits: _ } = &mut index;
+        let Self { sops, webhooks, crons, peripherals, events, topics, manual, waits: _ } =
+            &mut index;
         for (at, sop) in sops.iter().enumerate() {
             for (number, trigger) in sop.triggers.iter().enumerate() {
                 let slot = Slot { sop: position(at), trigger: position(number) };
@@ -97,6 +100,10 @@ impl Index {
                         if let Some(subject) = peripheral_subject(board, signal) {
                             peripherals.entry(subject.into()).or_default().push(slot);
                         }
+                    }
+                    Trigger::Event { source, detail_type, .. } => {
+                        let key = event_subject(source.as_deref(), detail_type.as_deref());
+                        events.entry(key.into()).or_default().push(slot);
                     }
                 }
             }
@@ -175,6 +182,13 @@ impl Index {
             Source::Webhook => self.webhooks.get(subject).cloned().unwrap_or_default(),
             Source::Cron => self.crons.get(subject).cloned().unwrap_or_default(),
             Source::Peripheral => self.peripherals.get(subject).cloned().unwrap_or_default(),
+            Source::Event => {
+                let keys = event_keys(subject).into_iter().flatten();
+                let found = keys.filter_map(|key| self.events.get(key.as_str()));
+                let mut slots: Vec<Slot> = found.flatten().copied().collect();
+                slots.sort_unstable();
+                slots
+            }
             // It starts its target without a trigger.
             Source::Sop => Vec::new(),
             Source::Manual => match &event.target {
@@ -242,7 +256,8 @@ impl Index {
             Trigger::Manual
             | Trigger::Mqtt { .. }
             | Trigger::Cron { .. }
-            | Trigger::Peripheral { .. } => None,
+            | Trigger::Peripheral { .. }
+            | Trigger::Event { .. } => None,
         }
     }
 
@@ -258,7 +273,8 @@ impl Index {
                 Trigger::Manual
                 | Trigger::Webhook(_)
                 | Trigger::Mqtt { .. }
-                | Trigger::Peripheral { .. } => None,
+                | Trigger::Peripheral { .. }
+                | Trigger::Event { .. } => None,
             })
         })
     }
@@ -274,7 +290,8 @@ impl Index {
                 Trigger::Manual
                 | Trigger::Webhook(_)
                 | Trigger::Cron { .. }
-                | Trigger::Peripheral { .. } => None,
+                | Trigger::Peripheral { .. }
+                | Trigger::Event { .. } => None,
             })
             .collect()
     }
@@ -309,9 +326,9 @@ pub(super) fn condition(trigger: &Trigger) -> Option<&Condition> {
     match trigger {
         Trigger::Manual | Trigger::Cron { .. } => None,
         Trigger::Webhook(webhook) => webhook.condition.as_ref(),
-        Trigger::Mqtt { condition, .. } | Trigger::Peripheral { condition, .. } => {
-            condition.as_ref()
-        }
+        Trigger::Mqtt { condition, .. }
+        | Trigger::Peripheral { condition, .. }
+        | Trigger::Event { condition, .. } => condition.as_ref(),
     }
 }
 
@@ -322,7 +339,8 @@ fn takes_method(trigger: &Trigger, event: &Event) -> bool {
         Trigger::Manual
         | Trigger::Mqtt { .. }
         | Trigger::Cron { .. }
-        | Trigger::Peripheral { .. } => true,
+        | Trigger::Peripheral { .. }
+        | Trigger::Event { .. } => true,
     }
 }
 

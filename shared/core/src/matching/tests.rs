@@ -65,6 +65,82 @@ fn peripheral(board: &str, signal: &str, condition: &str) -> Trigger {
     }
 }
 
+fn bus(source: Option<&str>, detail_type: Option<&str>, condition: &str) -> Trigger {
+    let text = |text: &str| text.to_owned();
+    let condition = when(condition);
+    Trigger::Event { source: source.map(text), detail_type: detail_type.map(text), condition }
+}
+
+/// An event of a bus meets triggers of its source and detail type, of either alone, and no others.
+#[test]
+fn events_of_a_bus_meet_what_names_them() {
+    let (s3, created) = (Some("aws.s3"), Some("Object Created"));
+    let index = Index::build([
+        listed("both", vec![bus(s3, created, "")]),
+        listed("big", vec![bus(s3, created, "$.detail.object.size > 100")]),
+        listed("source", vec![bus(s3, None, "")]),
+        listed("kind", vec![bus(None, created, "")]),
+        listed("deleted", vec![bus(s3, Some("Object Deleted"), "")]),
+        listed("slash", vec![bus(Some("aws.s3/Object Created"), None, "")]),
+        listed("twice", vec![bus(s3, None, "$.detail.x == 1"), bus(None, created, "")]),
+    ]);
+    let small = r#"{"source":"aws.s3","detail":{"object":{"size":5}}}"#;
+    let cases = [
+        ("aws.s3/Object Created", small, "both kind source twice"),
+        (
+            "aws.s3/Object Created",
+            r#"{"detail":{"object":{"size":500}}}"#,
+            "big both kind source twice",
+        ),
+        ("aws.s3/Object Deleted", small, "deleted source"),
+        ("aws.s4/Object Created", small, "kind twice"),
+        ("aws.s3%2FObject Created/x", small, "slash"),
+        ("aws.s3", small, ""),
+        ("aws.s3/", small, ""),
+        ("/Object Created", small, ""),
+        ("/", small, ""),
+        ("", small, ""),
+    ];
+    for (subject, payload, expected) in cases {
+        let event = event(Source::Event, subject, payload);
+        assert_eq!(names(&index, &event).join(" "), expected, "{subject}");
+        let told = index.explain(&event, &Payload::new(&event.data));
+        let explained: Vec<&str> =
+            told.iter().filter(|it| it.matched).map(|it| it.sop.as_str()).collect();
+        assert_eq!(explained.join(" "), expected, "{subject}: {told:?}");
+    }
+    let event = event(Source::Event, "aws.s3/Object Created", small);
+    let said = told(&index, &event);
+    assert_eq!(
+        said[0],
+        "big no [event aws.s3/Object Created] `$.detail.object.size > 100`: 5 > 100 is false"
+    );
+    assert!(
+        said[2]
+            .starts_with("deleted no [event aws.s3/Object Deleted] detail type `Object Created`")
+    );
+}
+
+#[test]
+fn subjects_of_a_bus_keep_sources_apart() {
+    let subject = |source: &str, kind: &str| event_subject(Some(source), Some(kind));
+    assert_eq!(subject("com.x/orders", "New / big"), "com.x%2Forders/New / big");
+    assert_ne!(subject("a/b", "c"), subject("a", "b/c"));
+    assert_ne!(subject("a%2Fb", "c"), subject("a/b", "c"));
+    for (subject, is_one) in [
+        ("aws.s3/Object Created", true),
+        ("a%2Fb%25/c/d", true),
+        ("a%/c", false),
+        ("a%2f/c", false),
+        ("a/", false),
+        ("/c", false),
+        ("a", false),
+        ("a/b\n", false),
+    ] {
+        assert_eq!(is_event_subject(subject), is_one, "{subject}");
+    }
+}
+
 fn event(source: Source, subject: &str, payload: &str) -> Event {
     let time = Timestamp::from_millis(1_772_352_000_000);
     Event {
@@ -361,6 +437,12 @@ fn any_trigger() -> impl Strategy<Value = Trigger> {
             }
         ),
         Just(mqtt("#", "")),
+        (prop::option::of("[ab/]"), "[ab]", any::<bool>(), condition()).prop_map(
+            |(source, kind, any_kind, condition)| {
+                let kind = (source.is_none() || !any_kind).then_some(kind.as_str());
+                bus(source.as_deref(), kind, condition)
+            }
+        ),
         ("[ab]", prop::sample::select(vec!["", "POST", "PUT"]), condition()).prop_map(
             |(path, method, condition)| Trigger::Webhook(WebhookTrigger {
                 path: format!("/sop/{path}"),
@@ -384,6 +466,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         prop::sample::select(vec!["@daily", "0 8 * * *"])
             .prop_map(|e| (Source::Cron, e.to_owned())),
         "[ab]/(a|b|a/b|)".prop_map(|subject| (Source::Peripheral, subject)),
+        "([ab]|%2F|)/(a|b|a/b|)".prop_map(|subject| (Source::Event, subject)),
         Just((Source::Manual, String::new())),
     ];
     let payload =

@@ -9,17 +9,22 @@ use serde_json::{Value, json};
 use sop_core::Source;
 use sop_core::cron::CronExpr;
 use sop_core::event::Data;
+use sop_core::id::EventId;
 use sop_core::ingress::{self, Rejected};
 use sop_core::limits::PAYLOAD_BYTES_MAX;
+use sop_core::matching::is_event_subject;
 use sop_core::topic::check_name;
-use sop_runtime::flow::{self, Door};
+use sop_runtime::flow::{self, Door, EventFilter, Recorded, Replayed};
 use sop_runtime::port::{Clock, LogQuery, Queue, Store};
 
 use crate::auth::caller;
 use crate::problem::Problem;
-use crate::request::{Paging, json, read};
+use crate::request::{Paging, Segments, json, of_query, read, segments, sop_name};
 use crate::route::Shared;
-use crate::wire::{self, Emit};
+use crate::wire::{self, Emit, EventsAsked, Replay};
+
+/// Bytes of an order to replay.
+const ORDER_BYTES_MAX: usize = 4 * 1_024;
 
 pub(crate) async fn list_events<S, Q, C>(
     State(host): Shared<S, Q, C>,
@@ -41,11 +46,86 @@ where
         limit: paging.limit(),
         after: paging.after_place()?.map(str::to_owned),
     };
-    let page = flow::events(&host, &query).await?;
+    let asked: EventsAsked = of_query(&uri)?;
+    let filter = EventFilter {
+        source: asked.source,
+        outcome: asked.outcome.map(|outcome| outcome.as_str().to_owned()),
+        sop: asked.sop.as_deref().map(sop_name).transpose()?,
+    };
+    let page = flow::events(&host, &query, &filter).await?;
     Ok(Json(json!({
         "events": page.lines.iter().map(wire::line).collect::<Vec<_>>(),
         "next_cursor": page.next,
     })))
+}
+
+/// One event, with the whole payload and the verdict of each SOP.
+pub(crate) async fn show_event<S, Q, C>(
+    State(host): Shared<S, Q, C>,
+    headers: HeaderMap,
+    event: Segments<String>,
+) -> Result<Json<Value>, Problem>
+where
+    S: Store + 'static,
+    Q: Queue + 'static,
+    C: Clock + 'static,
+{
+    caller(&host, &headers).await?;
+    let event = event_id(&segments(event)?)?;
+    let Some(Recorded { line, data, .. }) = flow::recorded(&host, &event).await? else {
+        return Err(no_event(&event));
+    };
+    let mut shown = wire::line(&line);
+    // The whole payload takes the place of its beginning.
+    match data {
+        Some(Data::Text(text)) => shown["detail"]["payload"] = json!(text),
+        Some(Data::Base64(text)) => shown["detail"]["payload_base64"] = json!(text),
+        Some(Data::Empty) | None => {}
+    }
+    Ok(Json(shown))
+}
+
+/// Sends a recorded event again, as a new one.
+pub(crate) async fn replay<S, Q, C>(
+    State(host): Shared<S, Q, C>,
+    headers: HeaderMap,
+    event: Segments<String>,
+    body: Body,
+) -> Result<Response, Problem>
+where
+    S: Store + 'static,
+    Q: Queue + 'static,
+    C: Clock + 'static,
+{
+    let caller = caller(&host, &headers).await?;
+    let event = event_id(&segments(event)?)?;
+    let asked: Replay = json(&read(body, ORDER_BYTES_MAX).await?)?;
+    let sop = asked.sop.as_deref().map(sop_name).transpose()?;
+    match flow::replay(&host, &event, sop.as_ref(), &caller.subject).await? {
+        Replayed::Sent(again) => {
+            let answer = json!({ "event_id": again.id, "replay_of": event });
+            Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
+        }
+        Replayed::NoEvent => Err(no_event(&event)),
+        Replayed::NoSop => {
+            let name = asked.sop.unwrap_or_default();
+            let detail = format!("there is no active SOP `{name}`");
+            Err(Problem::new(StatusCode::NOT_FOUND, "no_sop", detail))
+        }
+        Replayed::Not(why) => Err(Problem::new(StatusCode::CONFLICT, "not_replayable", why)),
+    }
+}
+
+fn event_id(text: &str) -> Result<EventId, Problem> {
+    EventId::parse(text)
+        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "bad_event_id", error.to_string()))
+}
+
+fn no_event(event: &EventId) -> Problem {
+    let detail = format!(
+        "the log has no event `{event}`: its line has expired, was not written, or is not written yet"
+    );
+    Problem::new(StatusCode::NOT_FOUND, "no_event", detail)
 }
 
 pub(crate) async fn emit<S, Q, C>(
@@ -101,6 +181,7 @@ fn check_subject(asked: &Emit) -> Result<(), Problem> {
         }
         Source::Webhook => is_hook_path(&asked.subject),
         Source::Cron => CronExpr::parse(&asked.subject).is_ok(),
+        Source::Event => is_event_subject(&asked.subject),
         Source::Manual | Source::Sop => false,
     };
     if fits {
@@ -113,7 +194,7 @@ fn check_subject(asked: &Emit) -> Result<(), Problem> {
             Source::Manual | Source::Sop => {
                 "a manual start goes to `POST /api/sops/{name}/run`".to_owned()
             }
-            Source::Mqtt | Source::Peripheral | Source::Webhook | Source::Cron => {
+            Source::Mqtt | Source::Peripheral | Source::Webhook | Source::Cron | Source::Event => {
                 format!("`{}` is no subject of a {} event", asked.subject, asked.source)
             }
         },

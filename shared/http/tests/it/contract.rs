@@ -115,7 +115,10 @@ async fn the_dispatch_log_answers_as_documented() {
     assert_eq!(members(&page), "events next_cursor");
     let event = &page["events"][0];
     assert_eq!(members(event), "detail event outcome source subject time");
-    assert_eq!(members(&event["detail"]), "others payload payload_bytes trace verdicts");
+    assert_eq!(
+        members(&event["detail"]),
+        "actor method others payload payload_bytes trace verdicts"
+    );
     assert_eq!(members(&event["detail"]["verdicts"][0]), "matched reason run sop trigger");
     assert_eq!(
         (&event["outcome"], &event["detail"]["payload_bytes"]),

@@ -10,6 +10,7 @@ mod gates;
 mod idempotency;
 mod log;
 mod operate;
+mod operations;
 mod pairing;
 mod request;
 mod schemas;

@@ -4,15 +4,10 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
 use sop_core::Timestamp;
-use sop_runtime::port::{Consumer, Delivery, Message, PortError, Queue, QueueName};
+use sop_runtime::port::{Consumer, Delivery, Message, PortError, Queue, QueueName, RECEIVES_MAX};
 use tokio::sync::Notify;
 
 use crate::store::{Sqlite, integer};
-
-/// How often a message is received before it goes to the dead letters.
-///
-/// As often as the queues on AWS allow, so that both hosts give a poison message up alike.
-pub const RECEIVES_MAX: u32 = 5;
 
 /// What wakes the receivers of each queue.
 #[derive(Default)]
@@ -67,14 +62,14 @@ impl Sqlite {
     }
 
     /// As [`Sqlite::write`], and wakes a receiver of `queue` when the change is durable.
-    async fn write_and_wake(
+    pub(super) async fn write_and_wake<T: Send + 'static>(
         &self,
         action: &'static str,
         queue: QueueName,
-        work: impl FnMut(&Connection) -> rusqlite::Result<()> + Send + 'static,
-    ) -> Result<(), PortError> {
+        work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, PortError> {
         let watch = self.0.watches.of(queue).clone();
-        self.0.writer.write(action, work, move |()| watch.notify_one()).await
+        self.0.writer.write(action, work, move |_| watch.notify_one()).await
     }
 }
 

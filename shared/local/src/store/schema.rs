@@ -16,7 +16,7 @@ const FORMAT: i64 = 2;
 const WAL_PAGES: u32 = 4_000;
 
 /// Statements that a connection keeps ready: more than the store has.
-const STATEMENTS: usize = 64;
+const STATEMENTS: usize = 96;
 
 /// Format 2. Tables whose rows may be long have a rowid, so that keys stay dense in their index.
 const TABLES: &str = "
@@ -136,6 +136,38 @@ CREATE TABLE dead_letter (
 CREATE INDEX dead_letter_queue ON dead_letter (queue);
 ";
 
+/// Tables that came after format 2 was first written: a store without them gets them when it is opened.
+const ADDED: &str = "
+CREATE TABLE IF NOT EXISTS payload (
+    tenant TEXT NOT NULL,
+    event TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    UNIQUE (tenant, event)
+) STRICT;
+CREATE INDEX IF NOT EXISTS payload_expired ON payload (expires_at);
+CREATE TABLE IF NOT EXISTS tally (
+    tenant TEXT NOT NULL,
+    minute INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (tenant, minute)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS tally_expired ON tally (expires_at);
+CREATE TABLE IF NOT EXISTS failure (
+    message TEXT NOT NULL UNIQUE,
+    expires_at INTEGER NOT NULL,
+    failure TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS failure_expired ON failure (expires_at);
+CREATE TABLE IF NOT EXISTS routine (
+    tenant TEXT NOT NULL,
+    sop TEXT NOT NULL,
+    routine TEXT NOT NULL,
+    PRIMARY KEY (tenant, sop)
+) STRICT, WITHOUT ROWID;
+";
+
 /// Makes sure that the file at `path` is a store of this format, making one of an empty file.
 ///
 /// A file that is something else is left as it is.
@@ -147,7 +179,7 @@ pub(super) fn prepare(path: &Path, connection: &mut Connection) -> Result<(), Op
     let things = number("SELECT count(*) FROM sqlite_schema").map_err(refused)?;
     match (application, format) {
         (0, 0) if things == 0 => create(connection).map_err(refused),
-        (APPLICATION_ID, FORMAT) => Ok(()),
+        (APPLICATION_ID, FORMAT) => connection.execute_batch(ADDED).map_err(refused),
         (APPLICATION_ID, found) if found > FORMAT => {
             Err(OpenError::Newer { path: path.into(), found, newest: FORMAT })
         }
@@ -163,6 +195,7 @@ fn create(connection: &mut Connection) -> rusqlite::Result<()> {
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", FORMAT)?;
     transaction.execute_batch(TABLES)?;
+    transaction.execute_batch(ADDED)?;
     transaction.commit()
 }
 

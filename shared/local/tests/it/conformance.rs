@@ -17,6 +17,15 @@ async fn sqlite_is_a_queue() {
     queue_suite(&store, &clock, RECEIVES_MAX).await;
 }
 
+/// Three tickers race for a day with two hours down: what fires is what the window rule says, once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn tickers_that_race_fire_what_one_would() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, clock) = manual(&dir.path().join("sop.db"));
+    let fired = sop_testkit::scenario::tickers(store.clone(), store, &clock, 7).await;
+    assert!(fired > 2 * (24 * 60 - 120), "{fired} fired");
+}
+
 /// Four suites at once, on threads of their own, find the same store as one after another.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn sqlite_is_a_store_for_many_at_once() {

@@ -181,6 +181,7 @@ async fn what_has_expired_is_forgotten_within_bounds() {
             subject: "* * * * *".into(),
             outcome: "matched".into(),
             detail: "{}".into(),
+            payload: None,
             expires_at,
         };
         store.record(&line).await.unwrap();

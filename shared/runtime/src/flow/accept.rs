@@ -254,7 +254,7 @@ async fn no_match<S: EventLog, Q, C: Clock>(
 ) -> Result<Answer, FlowError> {
     let explained = active.index.explain_candidates(event, payload);
     let near: Vec<SopVerdict> = explained.verdicts.into_iter().map(SopVerdict::from).collect();
-    host.store.record(&log::line(event, near.clone(), explained.others)).await?;
+    log::write(host, event, near.clone(), explained.others).await?;
     Ok(Answer::NoMatch { path: event.subject.clone(), near })
 }
 

@@ -3,7 +3,7 @@
 use sop_core::condition::Payload;
 use sop_core::definition::Trigger;
 use sop_core::engine::{Input, Stored};
-use sop_core::event::Event;
+use sop_core::event::{Event, Lineage};
 use sop_core::id::{RunId, SopName};
 use sop_core::matching::{Listed, Match, Wait};
 
@@ -66,7 +66,7 @@ where
     Q: Queue,
     C: Clock,
 {
-    if let Some(by) = &event.lineage {
+    if let Some(by @ (Lineage::Step { .. } | Lineage::Rerun { .. })) = &event.lineage {
         return lineage::arrived(host, event, by).await;
     }
     let active = match &event.catalog {
@@ -87,7 +87,7 @@ where
     let others = explained.others;
     let unmatched = explained.verdicts.into_iter().filter(|verdict| !verdict.matched);
     verdicts.extend(unmatched.map(SopVerdict::from));
-    host.store.record(&log::line(event, verdicts.clone(), others)).await?;
+    log::write(host, event, verdicts.clone(), others).await?;
     metric::dispatched(event, verdicts.iter().any(|verdict| verdict.matched), host.now());
     tracing::info!(
         event.id = %event.id,

@@ -32,6 +32,8 @@ where
             let started = start(host, &sop, definition, event).await?;
             outcome(event, &sop.name, started)
         }
+        // It is matched like any other, and never comes here.
+        Lineage::Replay { .. } => ("sent again".to_owned(), None),
     };
     let verdict = SopVerdict {
         sop: event.subject.clone(),
@@ -40,7 +42,7 @@ where
         reason,
         run: run.map(|run| run.to_string()),
     };
-    host.store.record(&log::line(event, vec![verdict.clone()], 0)).await?;
+    log::write(host, event, vec![verdict.clone()], 0).await?;
     Ok(vec![verdict])
 }
 

@@ -201,7 +201,7 @@ where
             reason: reason.clone(),
             run: None,
         };
-        host.store.record(&log::line(&event, vec![verdict], 0)).await?;
+        log::write(host, &event, vec![verdict], 0).await?;
         return Ok(ByHand::NotStarted { reason });
     }
     enqueue(host, &event, COPY_DELAY_SECS).await?;

@@ -174,6 +174,7 @@ fn beginning(
 ) -> Beginning {
     let (parent, origin, reused) = match &event.lineage {
         Some(Lineage::Step { parent }) => (Some(parent.clone()), None, Vec::new()),
+        Some(Lineage::Replay { .. }) => (None, None, Vec::new()),
         Some(Lineage::Rerun { origin, reused, .. }) => (None, Some(origin.clone()), reused.clone()),
         None => (None, None, Vec::new()),
     };

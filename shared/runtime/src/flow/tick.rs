@@ -9,8 +9,11 @@ use sop_core::time::Timestamp;
 
 use crate::envelope::Body;
 use crate::flow::act::admit_waiting;
-use crate::flow::{Active, FlowError, Host};
-use crate::port::{Catalog, Clock, CronCursor, Heads, Journal, Message, Queue, QueueName};
+use crate::flow::{Active, FlowError, Host, SopVerdict, log};
+use crate::port::{
+    Catalog, Clock, CronCursor, EventLog, Heads, Journal, Message, Queue, QueueName, Routine,
+    Routines,
+};
 
 /// Milliseconds that the first window, before which nothing is known, reaches back.
 const FIRST_WINDOW_MS: i64 = 60_000;
@@ -49,7 +52,7 @@ pub struct Ticked {
 /// the others from their work.
 pub async fn tick<S, Q, C>(host: &Host<S, Q, C>) -> Result<Ticked, FlowError>
 where
-    S: Catalog + CronCursor + Heads + Journal,
+    S: Catalog + CronCursor + Routines + EventLog + Heads + Journal,
     Q: Queue,
     C: Clock,
 {
@@ -79,7 +82,7 @@ where
 
 async fn fire<S, Q, C>(host: &Host<S, Q, C>, last: Option<Timestamp>) -> Result<usize, FlowError>
 where
-    S: Catalog + CronCursor,
+    S: Catalog + CronCursor + Routines + EventLog,
     Q: Queue,
     C: Clock,
 {
@@ -90,7 +93,15 @@ where
         return Ok(0);
     }
     let active = host.active().await?;
-    let messages: Vec<Message> = due_events(host, &active, after, now)
+    let routines = host.store.routines(&host.tenant).await?;
+    let mut due = Vec::new();
+    for (event, off) in due_events(host, &active, &routines, (after, now)) {
+        match off {
+            None => due.push(event),
+            Some(routine) => log_off(host, &event, routine).await?,
+        }
+    }
+    let messages: Vec<Message> = due
         .into_iter()
         .map(|event| Body::Event { event: Box::new(event) }.into_message(0))
         .collect();
@@ -102,12 +113,14 @@ where
     Ok(messages.len())
 }
 
-fn due_events<S, Q, C>(
+/// What is due in the window (after, now], each schedule at most once and at its latest time; with the
+/// switch that keeps it from firing, where one does.
+fn due_events<'r, S, Q, C>(
     host: &Host<S, Q, C>,
     active: &Active,
-    after: Timestamp,
-    now: Timestamp,
-) -> Vec<Event> {
+    routines: &'r [Routine],
+    (after, now): (Timestamp, Timestamp),
+) -> Vec<(Event, Option<&'r Routine>)> {
     let mut events = Vec::new();
     for schedule in active.index.schedules() {
         let (listed, expression) = (schedule.sop, schedule.expression);
@@ -116,11 +129,40 @@ fn due_events<S, Q, C>(
             tracing::error!(sop = %listed.name, zone, "unknown time zone in the catalog");
             continue;
         };
-        if let Some(at) = expression.fires_in(&zone, after, now) {
-            events.push(cron_event(host, listed, expression.as_str(), &zone, at));
+        let mut push = |(after, upto): (Timestamp, Timestamp), off| {
+            let fires = (after < upto).then(|| expression.fires_in(&zone, after, upto));
+            if let Some(at) = fires.flatten() {
+                events.push((cron_event(host, listed, expression.as_str(), &zone, at), off));
+            }
+        };
+        match routines.iter().find(|routine| routine.sop == listed.name) {
+            None => push((after, now), None),
+            Some(Routine { on: true, since, .. }) => push((after.max(*since), now), None),
+            Some(routine) => {
+                // What was due before it was switched off and had not been looked at still fires.
+                push((after, now.min(routine.since)), None);
+                push((after.max(routine.since), now), Some(routine));
+            }
         }
     }
     events
+}
+
+/// Has the log say that `event` did not fire.
+async fn log_off<S: EventLog, Q, C: Clock>(
+    host: &Host<S, Q, C>,
+    event: &Event,
+    routine: &Routine,
+) -> Result<(), FlowError> {
+    let Routine { sop, since, by, .. } = routine;
+    let verdict = SopVerdict {
+        sop: sop.to_string(),
+        matched: false,
+        trigger: Some(format!("cron {}", event.subject)),
+        reason: format!("its schedules were switched off at {since} by {by}"),
+        run: None,
+    };
+    log::write(host, event, vec![verdict], 0).await
 }
 
 fn cron_event<S, Q, C>(

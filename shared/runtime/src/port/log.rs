@@ -26,6 +26,10 @@ pub struct LogLine {
     pub outcome: String,
     /// The verdicts and the payload's preview, in JSON: a store keeps it verbatim.
     pub detail: String,
+    /// The whole payload as JSON of a [`sop_core::event::Data`], where `detail` has only its beginning. A
+    /// store keeps it apart, and lists lines without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload: Option<String>,
     /// When the line may be forgotten.
     pub expires_at: Timestamp,
 }
@@ -56,9 +60,32 @@ pub struct LogPage {
 
 /// The log: one line an event; the same event again replaces its line.
 pub trait EventLog: Send + Sync {
-    /// Writes one line.
+    /// Writes one line, and its payload beside it where it has one.
     fn record(&self, line: &LogLine) -> impl Future<Output = Result<(), PortError>> + Send;
 
-    /// Lists lines, newest first. May lag behind.
+    /// Lists lines, newest first, without their payloads. May lag behind.
     fn list(&self, query: &LogQuery) -> impl Future<Output = Result<LogPage, PortError>> + Send;
+
+    /// The payload that was written beside the line of `event`.
+    fn payload(
+        &self,
+        tenant: &Tenant,
+        event: &EventId,
+    ) -> impl Future<Output = Result<Option<String>, PortError>> + Send;
+
+    /// Counts one more event of the minute that begins at `minute`; how many there are now. Exact,
+    /// however many count at once.
+    fn tally(
+        &self,
+        tenant: &Tenant,
+        minute: Timestamp,
+        expires_at: Timestamp,
+    ) -> impl Future<Output = Result<u64, PortError>> + Send;
+
+    /// How many were counted in that minute.
+    fn tallied(
+        &self,
+        tenant: &Tenant,
+        minute: Timestamp,
+    ) -> impl Future<Output = Result<u64, PortError>> + Send;
 }

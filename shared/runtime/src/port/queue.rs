@@ -4,6 +4,10 @@ use std::future::Future;
 
 use crate::port::PortError;
 
+/// How often a message is received before it goes to the dead letters, on every host.
+/// Source: `maxReceiveCount` in `infra/template.yaml`.
+pub const RECEIVES_MAX: u32 = 5;
+
 /// Which queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum QueueName {

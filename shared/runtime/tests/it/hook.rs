@@ -29,7 +29,7 @@ async fn lines(house: &House) -> Vec<String> {
         after: None,
         limit: 100,
     };
-    let page = flow::events(&house.host, &query).await.unwrap();
+    let page = flow::events(&house.host, &query, &flow::EventFilter::default()).await.unwrap();
     page.lines.into_iter().map(|line| format!("{} {}", line.subject, line.outcome)).collect()
 }
 

@@ -3,14 +3,17 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 #![expect(clippy::wildcard_enum_match_arm, reason = "what a test does not expect is its failure")]
 
+mod dead;
 mod hook;
 mod house;
 mod key;
+mod log;
 mod pairing;
 mod people;
 mod publish;
-mod secrets;
 mod reconcile;
+mod routine;
+mod secrets;
 mod storage;
 mod tick;
 mod timers;

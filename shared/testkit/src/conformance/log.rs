@@ -1,11 +1,12 @@
 //! The dispatch log.
 
+use futures_util::future::join_all;
 use sop_core::event::Source;
 use sop_core::id::Tenant;
 use sop_core::time::Timestamp;
 use sop_runtime::port::{EventLog, LogLine, LogQuery};
 
-use crate::conformance::{LAG_MAX, all_pages};
+use crate::conformance::{LAG_MAX, all_pages, settled};
 use crate::ids::{EPOCH, fresh_event, fresh_tenant};
 use crate::patience::eventually;
 
@@ -16,6 +17,8 @@ use crate::patience::eventually;
 pub async fn log<S: EventLog>(store: &S) {
     lines_are_listed_newest_first(store).await;
     the_same_event_replaces_its_line(store).await;
+    a_large_payload_is_kept_beside_its_line(store).await;
+    many_count_at_once(store).await;
 }
 
 fn line(tenant: &Tenant, time: Timestamp) -> LogLine {
@@ -27,6 +30,7 @@ fn line(tenant: &Tenant, time: Timestamp) -> LogLine {
         subject: "sensors/żółć/🚰".into(),
         outcome: "unmatched".into(),
         detail: "{ \"verdicts\": [ {\"reason\":\"1 >= 2 is false\"} ] }".into(),
+        payload: None,
         expires_at: time.plus_millis(3_650 * 24 * 3_600_000),
     }
 }
@@ -94,4 +98,40 @@ async fn the_same_event_replaces_its_line<S: EventLog>(store: &S) {
         list(store, &tenant, (-1, 1), 9).await == [second.clone()]
     })
     .await;
+}
+
+async fn a_large_payload_is_kept_beside_its_line<S: EventLog>(store: &S) {
+    let tenant = fresh_tenant();
+    let text = format!("{{\"kind\":\"text\",\"value\":\"{}\"}}", "ż".repeat(130 * 1024));
+    let with = LogLine { payload: Some(text.clone()), ..line(&tenant, EPOCH) };
+    for _ in 0..2 {
+        store.record(&with).await.expect("recorded");
+    }
+    let read = async |whose: &Tenant| store.payload(whose, &with.event).await.expect("read");
+    assert!(read(&tenant).await == Some(text), "as it was written");
+    assert_eq!(read(&fresh_tenant()).await, None);
+    let bare = line(&tenant, EPOCH.plus_millis(1));
+    store.record(&bare).await.expect("recorded");
+    assert_eq!(store.payload(&tenant, &bare.event).await.expect("read"), None);
+    let listed = [bare, LogLine { payload: None, ..with.clone() }];
+    eventually("lines are listed without payloads", LAG_MAX, async || {
+        list(store, &tenant, (-1, 9), 9).await == listed
+    })
+    .await;
+}
+
+async fn many_count_at_once<S: EventLog>(store: &S) {
+    let tenant = fresh_tenant();
+    let (minute, later) = (EPOCH, EPOCH.plus_millis(3_650 * 24 * 3_600_000));
+    assert_eq!(store.tallied(&tenant, minute).await.expect("read"), 0);
+    let counts = (0..16).map(|_| settled("count", || store.tally(&tenant, minute, later)));
+    let mut counts = join_all(counts).await;
+    counts.sort_unstable();
+    counts.dedup();
+    assert_eq!(counts.len(), 16, "each has a number of its own: {counts:?}");
+    // A count that was made again because nobody knew whether it was made counts twice.
+    let all = store.tallied(&tenant, minute).await.expect("read");
+    assert_eq!(Some(&all), counts.last());
+    assert_eq!(store.tallied(&tenant, minute.plus_millis(60_000)).await.expect("read"), 0);
+    assert_eq!(store.tallied(&fresh_tenant(), minute).await.expect("read"), 0);
 }

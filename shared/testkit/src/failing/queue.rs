@@ -1,6 +1,9 @@
 //! The ports of a queue, guarded.
 
-use sop_runtime::port::{Consumer, Delivery, Message, PortError, Queue, QueueName};
+use sop_runtime::port::{
+    Consumer, DeadLetter, DeadLetters, DeadQueue, Delivery, Message, PortError, Queue, QueueName,
+    Which,
+};
 
 use crate::failing::Failing;
 
@@ -35,5 +38,19 @@ impl<P: Consumer> Consumer for Failing<P> {
 
     async fn dead_letters(&self, queue: QueueName, limit: usize) -> Result<Vec<String>, PortError> {
         self.fuse.guard("list dead letters", self.inner.dead_letters(queue, limit)).await
+    }
+}
+
+impl<P: DeadLetters> DeadLetters for Failing<P> {
+    async fn dead(&self, queue: DeadQueue, limit: usize) -> Result<Vec<DeadLetter>, PortError> {
+        self.fuse.guard("list dead letters", self.inner.dead(queue, limit)).await
+    }
+
+    async fn redrive(&self, queue: QueueName, which: &Which) -> Result<usize, PortError> {
+        self.fuse.guard("redrive dead letters", self.inner.redrive(queue, which)).await
+    }
+
+    async fn discard(&self, queue: DeadQueue, which: &Which) -> Result<usize, PortError> {
+        self.fuse.guard("discard dead letters", self.inner.discard(queue, which)).await
     }
 }

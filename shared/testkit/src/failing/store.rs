@@ -2,12 +2,12 @@
 
 use sop_core::Timestamp;
 use sop_core::engine::{Counters, Head, SlotChange};
-use sop_core::id::{Digest, RunId, SopName, Tenant};
+use sop_core::id::{Digest, EventId, RunId, SopName, Tenant};
 use sop_core::journal::Sealed;
 use sop_runtime::port::{
-    Append, Blobs, Catalog, CatalogHead, Claim, CronCursor, EventLog, HeadPage, Heads, Idempotency,
-    Journal, LogLine, LogPage, LogQuery, Pairing, PortError, Publish, Token, Tokens, Version,
-    Versions, Waiting, Waits,
+    Append, Blobs, Catalog, CatalogHead, Claim, CronCursor, EventLog, Failure, Failures, HeadPage,
+    Heads, Idempotency, Journal, LogLine, LogPage, LogQuery, Pairing, PortError, Publish, Routine,
+    Routines, Token, Tokens, Version, Versions, Waiting, Waits,
 };
 
 use crate::failing::Failing;
@@ -176,6 +176,23 @@ impl<P: EventLog> EventLog for Failing<P> {
     async fn list(&self, query: &LogQuery) -> Result<LogPage, PortError> {
         self.fuse.guard("list the log", self.inner.list(query)).await
     }
+
+    async fn payload(&self, tenant: &Tenant, event: &EventId) -> Result<Option<String>, PortError> {
+        self.fuse.guard("read a payload", self.inner.payload(tenant, event)).await
+    }
+
+    async fn tally(
+        &self,
+        tenant: &Tenant,
+        minute: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<u64, PortError> {
+        self.fuse.guard("count an event", self.inner.tally(tenant, minute, expires_at)).await
+    }
+
+    async fn tallied(&self, tenant: &Tenant, minute: Timestamp) -> Result<u64, PortError> {
+        self.fuse.guard("read a count", self.inner.tallied(tenant, minute)).await
+    }
 }
 
 impl<P: Idempotency> Idempotency for Failing<P> {
@@ -223,5 +240,25 @@ impl<P: CronCursor> CronCursor for Failing<P> {
 
     async fn advance(&self, tenant: &Tenant, to: Timestamp) -> Result<(), PortError> {
         self.fuse.guard("advance the cron cursor", self.inner.advance(tenant, to)).await
+    }
+}
+
+impl<P: Routines> Routines for Failing<P> {
+    async fn routines(&self, tenant: &Tenant) -> Result<Vec<Routine>, PortError> {
+        self.fuse.guard("read the switches", self.inner.routines(tenant)).await
+    }
+
+    async fn set_routine(&self, tenant: &Tenant, routine: &Routine) -> Result<(), PortError> {
+        self.fuse.guard("switch schedules", self.inner.set_routine(tenant, routine)).await
+    }
+}
+
+impl<P: Failures> Failures for Failing<P> {
+    async fn put_failure(&self, failure: &Failure) -> Result<(), PortError> {
+        self.fuse.guard("note a failure", self.inner.put_failure(failure)).await
+    }
+
+    async fn failure(&self, message: &str) -> Result<Option<Failure>, PortError> {
+        self.fuse.guard("read why a message failed", self.inner.failure(message)).await
     }
 }

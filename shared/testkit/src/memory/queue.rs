@@ -3,18 +3,15 @@
 use std::collections::BTreeMap;
 
 use sop_core::Timestamp;
-use sop_runtime::port::{Consumer, Delivery, Message, PortError, Queue, QueueName};
+use sop_runtime::port::{Consumer, Delivery, Message, PortError, Queue, QueueName, RECEIVES_MAX};
 
 use crate::memory::Memory;
-
-/// How often a message is received before it goes to the dead letters.
-pub const RECEIVES_MAX: u32 = 5;
 
 #[derive(Debug, Default)]
 pub(super) struct State {
     sent: u64,
     messages: BTreeMap<(QueueName, u64), Waiting>,
-    dead: Vec<(QueueName, String)>,
+    pub(super) dead: Vec<(QueueName, String, Timestamp)>,
 }
 
 #[derive(Debug)]
@@ -77,7 +74,7 @@ impl Consumer for Memory {
             name == queue && message.visible_at <= now && message.attempts >= RECEIVES_MAX
         };
         let spent = messages.extract_if(.., |(name, _), message| spent(*name, message));
-        dead.extend(spent.map(|(_, message)| (queue, message.body)));
+        dead.extend(spent.map(|(_, message)| (queue, message.body, now)));
         let visible =
             messages.iter_mut().filter(|((name, _), m)| *name == queue && m.visible_at <= now);
         let received = visible.take(limit).map(|((_, id), message)| {
@@ -120,7 +117,7 @@ impl Consumer for Memory {
 
     async fn dead_letters(&self, queue: QueueName, limit: usize) -> Result<Vec<String>, PortError> {
         let state = self.state();
-        let dead = state.queue.dead.iter().filter(|(name, _)| *name == queue);
-        Ok(dead.take(limit).map(|(_, body)| body.clone()).collect())
+        let dead = state.queue.dead.iter().filter(|(name, ..)| *name == queue);
+        Ok(dead.take(limit).map(|(_, body, _)| body.clone()).collect())
     }
 }

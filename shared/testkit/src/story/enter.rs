@@ -87,6 +87,12 @@ impl<P: Perform> Stage<'_, P> {
                     name.ok_or_else(|| wrong(format!("`{subject}` is not `board/signal`")))?;
                 (Source::Peripheral, name)
             }
+            Arrival::Event { subject } => {
+                if !matching::is_event_subject(subject) {
+                    return Err(wrong(format!("`{subject}` is not `source/detail type`")));
+                }
+                (Source::Event, subject.clone())
+            }
         };
         let data = match payload {
             "" => Data::Empty,

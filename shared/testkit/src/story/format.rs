@@ -167,6 +167,11 @@ pub enum Arrival {
         /// `board/signal`.
         subject: String,
     },
+    /// An event of a bus.
+    Event {
+        /// `source/detail type`.
+        subject: String,
+    },
 }
 
 /// What a built-in answers for a step.
@@ -395,6 +400,7 @@ fn act(part: &Part<'_>) -> Result<Option<Act>, StoryError> {
         }
         "mqtt" => Act::Arrive { door: Arrival::Mqtt { topic: text(verb)? }, payload },
         "peripheral" => Act::Arrive { door: Arrival::Peripheral { subject: text(verb)? }, payload },
+        "event" => Act::Arrive { door: Arrival::Event { subject: text(verb)? }, payload },
         "cron" => match part.text(verb)?.as_deref() {
             Some("next") => Act::Cron,
             Some(_) | None => return Err(part.wrong(verb, "\"next\"")),

@@ -385,7 +385,8 @@ impl<'p, P: Perform> Stage<'p, P> {
             after: None,
             limit: 1_000,
         };
-        let mut lines = flow::events(&self.host, &query).await?.lines;
+        let mut lines =
+            flow::events(&self.host, &query, &flow::EventFilter::default()).await?.lines;
         lines.retain(|line| !self.events.contains(&line.event));
         lines.reverse();
         for line in lines {

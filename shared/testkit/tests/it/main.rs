@@ -38,6 +38,17 @@ async fn a_fuse_that_holds_changes_nothing() {
     assert!(fuse.calls() > calls + 50, "{} calls were counted", fuse.calls());
 }
 
+/// Three tickers race for a day with two hours down: what fires is what the window rule says, once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn tickers_that_race_fire_what_one_would() {
+    for seed in 1..=5 {
+        let clock = ManualClock::default();
+        let memory = Memory::new(clock.clone());
+        let fired = sop_testkit::scenario::tickers(memory.clone(), memory, &clock, seed).await;
+        assert!(fired > 2 * (24 * 60 - 120), "{fired} fired");
+    }
+}
+
 /// The receipt of an earlier receive neither forgets nor delays the message.
 #[tokio::test]
 async fn an_old_receipt_is_ignored() {

@@ -96,6 +96,12 @@ fn print_trigger(lines: &mut Lines, trigger: &Trigger) {
             lines.text("signal", signal);
             condition
         }
+        Trigger::Event { source, detail_type, condition } => {
+            lines.text("type", "event");
+            lines.some("source", source.as_ref(), |source| text(source));
+            lines.some("detail_type", detail_type.as_ref(), |kind| text(kind));
+            condition
+        }
     };
     lines.some("condition", condition.as_ref(), |condition: &Condition| text(condition.as_str()));
     lines.some("key", trigger.key(), |key| text(key.as_str()));

@@ -375,6 +375,11 @@ fn trigger() -> impl Strategy<Value = Trigger> {
             condition,
             key,
         }),
+        (any::<u8>(), condition()).prop_map(|(which, condition)| Trigger::Event {
+            source: (which % 3 != 1).then(|| "com.x/\"orders\"".into()),
+            detail_type: (which % 3 != 2).then(|| "Order 'New'".into()),
+            condition
+        }),
         option::of(Just("Asia/Tokyo".to_owned())).prop_map(|timezone| Trigger::Cron {
             expression: CronExpr::parse("0 30 7 * * MON-FRI").unwrap(),
             timezone

@@ -33,7 +33,7 @@ fn the_schema_has_the_keys_that_are_read() {
     expected.sort_unstable();
     assert_eq!(names(&schema["properties"]["sop"]), expected);
     let triggers = schema["properties"]["triggers"]["items"]["oneOf"].as_array().unwrap();
-    assert_eq!(triggers.len(), 5);
+    assert_eq!(triggers.len(), 6);
     for trigger in triggers {
         let kind = trigger["properties"]["type"]["const"].as_str().unwrap();
         // Each of its keys is one that the parser knows: a wrong value is told, an unknown key is not.

@@ -80,6 +80,9 @@ fn every_trigger_example_of_the_references_loads() {
         "type = \"cron\"\nexpression = \"0 0 8 * * * 2030\"",
         "type = \"peripheral\"\nboard = \"b\"\nsignal = \"s\"\ncondition = \"> 0\"",
         "type = \"peripheral\"\nboard = \"b\"\nsignal = \"s\"\ncondition = \"$.value > 85\"",
+        "type = \"event\"\nsource = \"aws.s3\"\ndetail_type = \"Object Created\"",
+        "type = \"event\"\nsource = \"aws.s3\"\ncondition = \"$.detail.object.size > 0\"",
+        "type = \"event\"\ndetail_type = \"Order / New\"",
         "type = \"mqtt\"\ntopic = \"t\"\ncondition = '$.status == \"critical\"'",
     ];
     for trigger in triggers {
