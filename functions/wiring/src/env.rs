@@ -5,7 +5,10 @@
 //! | `SOP_TABLE` | all but mqtt and peripheral | name of the DynamoDB table |
 //! | `SOP_EVENTS_QUEUE_URL` | all | address of the events queue |
 //! | `SOP_EFFECTS_QUEUE_URL` | api, dispatcher; others may leave it out | address of the effects queue |
-//! | `SOP_SECRETS_PREFIX` | executor; `sopwith/` when it is left out | what the names of secrets begin with |
+//! | `SOP_SECRETS_PREFIX` | executor, webhook; `sopwith/` when it is left out | what the names of secrets begin with |
+//! | `SOP_WEBHOOK_RATE_LIMIT` | webhook; 60 when it is left out | requests that one client has in a minute; 0 for any number |
+//! | `SOP_PAIR_RATE_LIMIT` | api; 10 when it is left out | tries to pair that one address has in a minute; 0 for any number |
+//! | `SOP_WEBHOOK_SECRET` | webhook; none when it is left out | name of the secret that each webhook must show |
 //! | `SOP_TENANT` | all; `default` when it is left out | whose data |
 //! | `SOP_LOG` | all; `info` when it is left out | `off`, `error`, `warn`, `info`, `debug` or `trace` |
 //! | `AWS_ENDPOINT_URL` | all; left out on AWS | where an emulator answers |
@@ -14,6 +17,7 @@
 
 use sop_aws::QueueUrls;
 use sop_core::Tenant;
+use sop_runtime::flow::Settings;
 
 /// Name of the table.
 pub const TABLE: &str = "SOP_TABLE";
@@ -23,6 +27,12 @@ pub const EVENTS_QUEUE_URL: &str = "SOP_EVENTS_QUEUE_URL";
 pub const EFFECTS_QUEUE_URL: &str = "SOP_EFFECTS_QUEUE_URL";
 /// What the names of secrets begin with.
 pub const SECRETS_PREFIX: &str = "SOP_SECRETS_PREFIX";
+/// Webhook requests that one client has in a minute.
+pub const WEBHOOK_RATE_LIMIT: &str = "SOP_WEBHOOK_RATE_LIMIT";
+/// Tries to pair that one address has in a minute.
+pub const PAIR_RATE_LIMIT: &str = "SOP_PAIR_RATE_LIMIT";
+/// Name of the secret that each webhook must show.
+pub const WEBHOOK_SECRET: &str = "SOP_WEBHOOK_SECRET";
 /// Whose data.
 pub const TENANT: &str = "SOP_TENANT";
 /// How much is logged.
@@ -37,6 +47,9 @@ pub enum EnvError {
     /// The tenant's name is not one.
     #[error("`{TENANT}` is not the name of a tenant")]
     Tenant(#[source] sop_core::id::IdError),
+    /// What has to be a number is none.
+    #[error("`{0}` is not a whole number")]
+    Number(&'static str),
 }
 
 /// What the environment says.
@@ -46,6 +59,8 @@ pub struct Env {
     pub tenant: Tenant,
     /// What the names of secrets begin with, such as `sopwith/`.
     pub secrets_prefix: String,
+    /// How the doors behave.
+    pub settings: Settings,
     table: Option<String>,
     events: Option<String>,
     effects: Option<String>,
@@ -72,7 +87,19 @@ impl Env {
         };
         let secrets_prefix = var(SECRETS_PREFIX).unwrap_or_else(|| "sopwith/".to_owned());
         let (table, events) = (var(TABLE), var(EVENTS_QUEUE_URL));
-        Ok(Self { tenant, secrets_prefix, table, events, effects: var(EFFECTS_QUEUE_URL) })
+        let mut settings = Settings::default();
+        let gateway = &mut settings.gateway;
+        for (name, limit) in [
+            (WEBHOOK_RATE_LIMIT, &mut gateway.webhook_rate_limit_per_minute),
+            (PAIR_RATE_LIMIT, &mut gateway.pair_rate_limit_per_minute),
+        ] {
+            if let Some(text) = var(name) {
+                *limit = text.parse().map_err(|_| EnvError::Number(name))?;
+            }
+        }
+        gateway.webhook_secret = var(WEBHOOK_SECRET);
+        let effects = var(EFFECTS_QUEUE_URL);
+        Ok(Self { tenant, secrets_prefix, settings, table, events, effects })
     }
 
     /// The table's name.
@@ -120,6 +147,19 @@ mod tests {
         assert_eq!(env.events_queue().unwrap().events, "https://sqs/events");
         assert_eq!(env.table().unwrap_err().to_string(), "`SOP_TABLE` is not set");
         assert_eq!(env.queues().unwrap_err().to_string(), "`SOP_EFFECTS_QUEUE_URL` is not set");
+    }
+
+    #[test]
+    fn limits_are_numbers() {
+        let gateway = |vars| env(vars).map(|env| env.settings.gateway);
+        assert_eq!(gateway(&[]).unwrap(), Settings::default().gateway);
+        let set = gateway(&[(WEBHOOK_RATE_LIMIT, "0"), (WEBHOOK_SECRET, "layer")]).unwrap();
+        assert_eq!((set.webhook_rate_limit_per_minute, set.pair_rate_limit_per_minute), (0, 10));
+        assert_eq!(set.webhook_secret.as_deref(), Some("layer"));
+        for wrong in ["many", "-1", "1.5"] {
+            let error = gateway(&[(PAIR_RATE_LIMIT, wrong)]).unwrap_err();
+            assert_eq!(error.to_string(), "`SOP_PAIR_RATE_LIMIT` is not a whole number");
+        }
     }
 
     #[test]

@@ -54,6 +54,14 @@ pub fn events_only() -> Result<Full, HostError> {
     with_store(&env, env.events_queue()?)
 }
 
+/// A host of webhooks: one that sends only to the events queue, and the secrets they are signed with.
+///
+/// # Errors
+/// When the environment lacks the table, the events queue, the region or credentials.
+pub fn webhooks() -> Result<(Full, SecretsManager), HostError> {
+    executor()
+}
+
 /// A host without a store that sends only to the events queue. Nothing is sent.
 ///
 /// # Errors
@@ -75,5 +83,5 @@ fn aws() -> Result<SdkConfig, HostError> {
 
 fn of<S>(store: S, aws: &SdkConfig, urls: QueueUrls, env: &Env) -> Host<S, SqsQueue, SystemClock> {
     let host = Host::new(store, SqsQueue::new(aws, urls), SystemClock);
-    Host { tenant: env.tenant.clone(), ..host }
+    Host { tenant: env.tenant.clone(), settings: env.settings.clone(), ..host }
 }

@@ -11,6 +11,7 @@ mod idempotency;
 mod journal;
 mod log;
 mod packed;
+mod rates;
 mod read;
 mod tokens;
 mod versions;

@@ -18,6 +18,7 @@ pub mod ingress;
 pub mod journal;
 pub mod limits;
 pub mod matching;
+pub mod signature;
 pub mod template;
 pub mod time;
 pub mod topic;

@@ -7,6 +7,7 @@ mod hook;
 mod pairing;
 mod people;
 mod runs;
+mod tokens;
 mod versions;
 
 pub(crate) use catalog::{list_sops, push, run_sop, show_sop};
@@ -16,6 +17,7 @@ pub(crate) use hook::hook;
 pub(crate) use pairing::{new_pairing_code, pair};
 pub(crate) use people::{cancel, complete, decide, fail, order, rerun};
 pub(crate) use runs::{inbox, journal, list_runs, show_gate, show_run};
+pub(crate) use tokens::{is_id as is_token_id, list_tokens, revoke_token};
 pub(crate) use versions::{activate, archive, definition, versions};
 
 use std::sync::Arc;

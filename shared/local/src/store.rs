@@ -13,6 +13,7 @@ mod idempotency;
 mod journal;
 mod log;
 mod queue;
+mod rates;
 mod reader;
 mod schema;
 mod tokens;
@@ -94,6 +95,7 @@ impl Sqlite {
         self.write("forget what has expired", move |connection| {
             let lines = log::forget(connection, now, limit)?;
             let keys = idempotency::forget(connection, now, limit)?;
+            let keys = keys + rates::forget(connection, now, limit)?;
             Ok(lines + keys + waits::forget(connection, now, limit)?)
         })
         .await

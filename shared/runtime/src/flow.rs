@@ -8,6 +8,7 @@ mod dispatch;
 mod error;
 mod execute;
 mod gate;
+mod hook;
 mod host;
 mod lineage;
 mod log;
@@ -15,27 +16,32 @@ mod pair;
 mod people;
 mod publish;
 mod query;
+mod rate;
 mod rerun;
 pub mod settings;
 mod start;
 mod tick;
 mod values;
 
-pub use accept::{Accepted, Answer, Door, Hook, accept, hook};
+pub use accept::{Door, accept};
 pub use advance::{Advanced, advance};
 pub use catalog::{Active, CatalogCache};
 pub use dispatch::dispatch;
 pub use error::FlowError;
 pub use execute::{Call, Notice, Perform, execute};
 pub use gate::{GateShown, Shown, gate_shown};
+pub use hook::{Accepted, Answer, Answered, Hook, Sender, hook, take_hook};
 pub use host::Host;
 pub use log::{Detail, SopVerdict};
-pub use pair::{Paired, authenticate, issue_token, new_code, redeem};
+pub use pair::{
+    Paired, authenticate, issue, issue_token, new_code, new_code_for, redeem, revoke, tokens,
+};
 pub use people::{ByHand, Submitted, run_by_hand, submit};
 pub use publish::{
     Activated, Published, Push, Sources, VersionStatus, activate, archive, publish, versions,
 };
 pub use query::{RunDetail, events, inbox, journal, list_runs, run_detail};
+pub use rate::{Exhausted, Rate, take_pairing};
 pub use rerun::{Rerun, rerun};
 pub use settings::Settings;
 pub use tick::{Ticked, tick};

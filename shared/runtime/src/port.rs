@@ -10,6 +10,7 @@ mod journal;
 mod log;
 mod outlets;
 mod queue;
+mod rates;
 mod secrets;
 mod tokens;
 mod versions;
@@ -25,14 +26,25 @@ pub use journal::{Append, Blobs, Journal};
 pub use log::{EventLog, LogLine, LogPage, LogQuery};
 pub use outlets::Outlets;
 pub use queue::{Consumer, Delivery, Message, Queue, QueueName};
+pub use rates::RateLimits;
 pub use secrets::{Resolved, Secrets, resolve};
-pub use tokens::{Pairing, Token, Tokens};
+pub use tokens::{Grant, Pairing, Role, Token, Tokens};
 pub use versions::{Version, Versions};
 pub use waits::{Waiting, Waits};
 
 /// Every table-like port: what one store offers as a whole.
 pub trait Store:
-    Journal + Blobs + Heads + Waits + Catalog + Versions + EventLog + Idempotency + Tokens + CronCursor
+    Journal
+    + Blobs
+    + Heads
+    + Waits
+    + Catalog
+    + Versions
+    + EventLog
+    + Idempotency
+    + Tokens
+    + RateLimits
+    + CronCursor
 {
 }
 
@@ -46,6 +58,7 @@ impl<T> Store for T where
         + EventLog
         + Idempotency
         + Tokens
+        + RateLimits
         + CronCursor
 {
 }

@@ -12,6 +12,7 @@ mod idempotency;
 mod journal;
 mod log;
 mod queue;
+mod rates;
 mod tokens;
 mod versions;
 mod waits;
@@ -31,6 +32,7 @@ pub use idempotency::idempotency;
 pub use journal::{blobs, journal};
 pub use log::log;
 pub use queue::queue;
+pub use rates::rates;
 pub use tokens::tokens;
 pub use versions::versions;
 pub use waits::waits;
@@ -55,6 +57,7 @@ pub async fn store_suite<S: Store>(store: &S) {
     log(store).await;
     idempotency(store).await;
     tokens(store).await;
+    rates(store).await;
     cron(store).await;
 }
 

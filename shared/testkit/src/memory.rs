@@ -7,6 +7,7 @@ mod idempotency;
 mod journal;
 mod log;
 mod queue;
+mod rates;
 mod tokens;
 mod versions;
 mod waits;
@@ -31,11 +32,16 @@ pub struct Memory {
 
 /// A whole [`Memory`] at one instant, as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fingerprint([(&'static str, String); 10]);
+pub struct Fingerprint([(&'static str, String); 11]);
 
 impl Fingerprint {
+    /// Whether `text` stands anywhere in what is kept.
+    pub fn contains(&self, text: &str) -> bool {
+        self.0.iter().any(|(_, part)| part.contains(text))
+    }
+
     /// The parts that differ from those of `earlier`: `journal` (with counters and blobs), `heads`, `catalog`,
-    /// `log`, `idempotency`, `tokens`, `cron`, `queue`, `waits`, `versions`.
+    /// `log`, `idempotency`, `tokens`, `cron`, `queue`, `waits`, `versions`, `rates`.
     pub fn changed_since(&self, earlier: &Self) -> Vec<&'static str> {
         let parts = self.0.iter().zip(&earlier.0);
         parts.filter(|(now, then)| now != then).map(|((name, _), _)| *name).collect()
@@ -54,6 +60,7 @@ struct State {
     queue: queue::State,
     waits: waits::State,
     versions: versions::State,
+    rates: rates::State,
 }
 
 impl Memory {
@@ -76,6 +83,7 @@ impl Memory {
             ("queue", format!("{:?}", state.queue)),
             ("waits", format!("{:?}", state.waits)),
             ("versions", format!("{:?}", state.versions)),
+            ("rates", format!("{:?}", state.rates)),
         ])
     }
 

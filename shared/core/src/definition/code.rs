@@ -52,6 +52,7 @@ codes! {
     BAD_CONDITION = "SOP0210", "a condition that cannot be read";
     NO_TRIGGERS = "SOP0211", "an SOP without triggers";
     NEVER_HOLDS = "SOP0212", "a condition that never holds";
+    BAD_AUTH = "SOP0220", "a webhook signature that could not be checked";
     STEP_NUMBER = "SOP0301", "a step out of number";
     STEPS_TWICE = "SOP0302", "more than one `## Steps` section";
     NO_STEPS = "SOP0303", "an SOP without steps";

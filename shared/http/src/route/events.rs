@@ -15,7 +15,7 @@ use sop_core::topic::check_name;
 use sop_runtime::flow::{self, Door};
 use sop_runtime::port::{Clock, LogQuery, Queue, Store};
 
-use crate::auth::caller;
+use crate::auth::{operator, reader};
 use crate::problem::Problem;
 use crate::request::{Paging, json, read};
 use crate::route::Shared;
@@ -31,7 +31,7 @@ where
     Q: Queue + 'static,
     C: Clock + 'static,
 {
-    caller(&host, &headers).await?;
+    reader(&host, &headers).await?;
     let paging = Paging::of(&uri)?;
     let (since, until) = paging.span(host.now())?;
     let query = LogQuery {
@@ -58,7 +58,7 @@ where
     Q: Queue + 'static,
     C: Clock + 'static,
 {
-    let caller = caller(&host, &headers).await?;
+    let caller = operator(&host, &headers).await?;
     // Room for the object around the payload.
     let asked: Emit = json(&read(body, PAYLOAD_BYTES_MAX + 1_024).await?)?;
     check_subject(&asked)?;

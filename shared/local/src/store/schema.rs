@@ -136,6 +136,19 @@ CREATE TABLE dead_letter (
 CREATE INDEX dead_letter_queue ON dead_letter (queue);
 ";
 
+/// Tables that format 2 got later: they are made where they are missing.
+const ADDED: &str = "
+CREATE TABLE IF NOT EXISTS rate (
+    tenant TEXT NOT NULL,
+    client TEXT NOT NULL,
+    window INTEGER NOT NULL,
+    taken INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (tenant, client, window)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS rate_expired ON rate (expires_at);
+";
+
 /// Makes sure that the file at `path` is a store of this format, making one of an empty file.
 ///
 /// A file that is something else is left as it is.
@@ -147,7 +160,11 @@ pub(super) fn prepare(path: &Path, connection: &mut Connection) -> Result<(), Op
     let things = number("SELECT count(*) FROM sqlite_schema").map_err(refused)?;
     match (application, format) {
         (0, 0) if things == 0 => create(connection).map_err(refused),
-        (APPLICATION_ID, FORMAT) => Ok(()),
+        (APPLICATION_ID, FORMAT) => match connection.is_readonly("main") {
+            Ok(true) => Ok(()),
+            Ok(false) => connection.execute_batch(ADDED).map_err(refused),
+            Err(source) => Err(refused(source)),
+        },
         (APPLICATION_ID, found) if found > FORMAT => {
             Err(OpenError::Newer { path: path.into(), found, newest: FORMAT })
         }
@@ -163,6 +180,7 @@ fn create(connection: &mut Connection) -> rusqlite::Result<()> {
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", FORMAT)?;
     transaction.execute_batch(TABLES)?;
+    transaction.execute_batch(ADDED)?;
     transaction.commit()
 }
 
