@@ -11,7 +11,8 @@ use crate::house::{Caller, House, PATIENCE};
 const TOML: &str = "[sop]\nname = \"alert\"\ndescription = \"a\"\nexecution_mode = \"auto\"\n\
     [[triggers]]\ntype = \"webhook\"\npath = \"/sop/alert\"\n";
 
-const STEPS: &str = "## Steps\n1. **Note** - Note it.\n   - kind: capability\n   - capability: noop\n";
+const STEPS: &str =
+    "## Steps\n1. **Note** - Note it.\n   - kind: capability\n   - capability: noop\n";
 
 const CLIENTS: usize = 60;
 const QUOTA: usize = 60;
@@ -38,7 +39,9 @@ fn since_minute() -> Duration {
 #[ignore = "a minute of real time"]
 fn sixty_clients_at_twice_their_limit() {
     let house = House::new("alert", TOML, STEPS);
-    house.configure("[gateway]\nwebhook_rate_limit_per_minute = 60\npair_rate_limit_per_minute = 0\n");
+    house.configure(
+        "[gateway]\nwebhook_rate_limit_per_minute = 60\npair_rate_limit_per_minute = 0\n",
+    );
     let mut server = house.start();
     let own = house.token();
     let tokens: Vec<String> = (0..CLIENTS).map(|number| paired(&house, &own, number)).collect();
@@ -63,7 +66,8 @@ fn sixty_clients_at_twice_their_limit() {
     let took = started.elapsed();
     assert!(took < WINDOW, "the requests took {took:?}: more than their window");
     let sum = |of: fn(&Tally) -> usize| tallies.iter().map(of).sum::<usize>();
-    let (passed, refused, misled) = (sum(|it| it.passed), sum(|it| it.refused), sum(|it| it.misled));
+    let (passed, refused, misled) =
+        (sum(|it| it.passed), sum(|it| it.refused), sum(|it| it.misled));
     println!("{CLIENTS} clients, {REQUESTS} requests each in {:.1} s", took.as_secs_f64());
     println!("passed {passed}, refused {refused}, with a wrong `Retry-After` {misled}");
     assert!(tallies.iter().all(|it| it.passed == QUOTA), "not each had its quota");
@@ -78,7 +82,10 @@ fn sixty_clients_at_twice_their_limit() {
         }
         std::thread::sleep(Duration::from_millis(200));
     };
-    println!("runs completed {done}, {:.1} s after the last request", waiting.elapsed().as_secs_f64());
+    println!(
+        "runs completed {done}, {:.1} s after the last request",
+        waiting.elapsed().as_secs_f64()
+    );
     assert_eq!(done, passed);
     server.kill();
 }

@@ -100,12 +100,17 @@ fn tokens_are_listed_and_taken_back() {
         assert!(said.out.contains(part), "{said:?}");
     }
     let said = sop(&["pair", "--revoke", "0123456789abcdef"]);
-    assert_eq!((said.code, said.out.as_str()), (0, "0123456789abcdef of ci opens nothing any more\n"));
+    assert_eq!(
+        (said.code, said.out.as_str()),
+        (0, "0123456789abcdef of ci opens nothing any more\n")
+    );
     let asked = ["pair", "--new", "--role", "ingress", "--expires", "90d", "--subject", "ci"];
     assert_eq!(sop(&asked).code, 0);
     let body: serde_json::Value = serde_json::from_str(&host.asked().last().unwrap().body).unwrap();
     assert_eq!(body, json!({ "role": "ingress", "expires_in": "90d", "subject": "ci" }));
-    for wrong in [&["pair", "--list", "--new"][..], &["pair", "--role", "viewer"], &["pair", "1", "--list"]] {
+    for wrong in
+        [&["pair", "--list", "--new"][..], &["pair", "--role", "viewer"], &["pair", "1", "--list"]]
+    {
         assert_eq!(sop(wrong).code, 2, "{wrong:?}");
     }
 }

@@ -57,7 +57,9 @@ pub enum Unverified {
     #[error("the signature does not verify: another secret, or the body was changed on its way")]
     Wrong,
     /// It is signed, and too old or ahead of time.
-    #[error("the signature is more than {tolerance_secs} s old, or as far ahead: a replay, or a wrong clock")]
+    #[error(
+        "the signature is more than {tolerance_secs} s old, or as far ahead: a replay, or a wrong clock"
+    )]
     Late {
         /// How far off it may be.
         tolerance_secs: u64,

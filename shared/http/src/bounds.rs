@@ -20,8 +20,7 @@ pub(crate) async fn check(request: Request, next: Next) -> Response {
 }
 
 fn wrong(headers: &HeaderMap) -> Option<Problem> {
-    let bytes: usize =
-        headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     if bytes > HEADER_BYTES_MAX {
         return Some(Problem::new(
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,

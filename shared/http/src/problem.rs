@@ -66,7 +66,8 @@ impl Problem {
     /// 429: the client has used up its quota.
     pub(crate) fn too_many(rate: Option<Rate>) -> Self {
         let secs = rate.map_or(60, |rate| rate.reset_secs);
-        let detail = format!("that is as many requests as one client has in a minute; go on in {secs} s");
+        let detail =
+            format!("that is as many requests as one client has in a minute; go on in {secs} s");
         Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many", detail).retry_after(secs)
     }
 

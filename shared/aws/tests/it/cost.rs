@@ -9,7 +9,11 @@ use sop_core::Timestamp;
 use sop_core::engine::{Head, SlotChange};
 use sop_core::event::Source;
 use sop_core::id::{Digest, RunId, SopName, Tenant};
-use sop_runtime::port::{Blobs, Catalog, Consumer, CronCursor, EventLog, Grant, Heads, Idempotency, Journal, LogLine, LogQuery, Message, Pairing, Queue, QueueName, RateLimits, Role, Token, Tokens, Version, Versions, Waiting, Waits};
+use sop_runtime::port::{
+    Blobs, Catalog, Consumer, CronCursor, EventLog, Grant, Heads, Idempotency, Journal, LogLine,
+    LogQuery, Message, Pairing, Queue, QueueName, RateLimits, Role, Token, Tokens, Version,
+    Versions, Waiting, Waits,
+};
 use sop_testkit::ids::{
     EPOCH, fresh, fresh_event, fresh_head, fresh_run, fresh_tenant, no_change, sealed, sop,
 };
@@ -277,7 +281,11 @@ async fn tokens(store: &DynamoStore, bill: &mut Bill) {
     bill.of("put_token", store.put_token(&token)).await;
     bill.of("token", store.token(&token.hash)).await;
     bill.of("token, not there", store.token(&Digest::of(fresh("token").as_bytes()))).await;
-    let pairing = Pairing { code: None, expires_at: EPOCH, failures: 0, locked_until: EPOCH,
+    let pairing = Pairing {
+        code: None,
+        expires_at: EPOCH,
+        failures: 0,
+        locked_until: EPOCH,
         grant: Grant::default(),
     };
     bill.of("set_pairing", store.set_pairing(&token.tenant, 0, &pairing)).await;

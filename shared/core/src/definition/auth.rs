@@ -98,7 +98,9 @@ fn secrets(sink: &mut Sink<'_>, table: &DeTable<'_>) -> Option<Vec<String>> {
     }
     if names.is_empty() || names.len() > SIGNING_SECRETS_MAX {
         let message = format!("`secret` names {} secrets", names.len());
-        let help = format!("name 1 to {SIGNING_SECRETS_MAX}: the new one, and the old while senders change");
+        let help = format!(
+            "name 1 to {SIGNING_SECRETS_MAX}: the new one, and the old while senders change"
+        );
         sink.error_with_help(code::BAD_AUTH, value.span(), message, help);
         return None;
     }

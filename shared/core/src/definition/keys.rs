@@ -147,7 +147,11 @@ pub(super) const TRIGGERS: &[(&str, usize, &[Key])] = &[
         &[
             key("path", Shape::Text, "Decoded path: `/webhook`, or `/sop/` and more."),
             key("method", Shape::Choice(|| METHODS.to_vec()), "HTTP method; any when left out."),
-            key("auth", Shape::Auth, "What the caller must show: a token, nothing, or a signature."),
+            key(
+                "auth",
+                Shape::Auth,
+                "What the caller must show: a token, nothing, or a signature.",
+            ),
             CONDITION,
         ],
     ),

@@ -136,7 +136,8 @@ fn wrong(reason: &str) -> Rejected {
 mod tests {
     use super::*;
 
-    const STRUCTURED: (&str, &str) = ("content-type", "Application/CloudEvents+JSON; charset=utf-8");
+    const STRUCTURED: (&str, &str) =
+        ("content-type", "Application/CloudEvents+JSON; charset=utf-8");
 
     fn text(text: &str) -> Data {
         Data::Text(text.into())

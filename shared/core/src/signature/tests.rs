@@ -12,7 +12,12 @@ struct Case {
 }
 
 impl Case {
-    fn new(scheme: Scheme, headers: &[(&'static str, &str)], body: &'static str, key: &str) -> Self {
+    fn new(
+        scheme: Scheme,
+        headers: &[(&'static str, &str)],
+        body: &'static str,
+        key: &str,
+    ) -> Self {
         let headers = headers.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
         Self { scheme, headers, body, secrets: vec![key.to_owned()], now: NOW }
     }
@@ -46,8 +51,7 @@ fn slack() -> Case {
         response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN&\
         trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c";
     let signature = "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503";
-    let headers =
-        [("x-slack-request-timestamp", "1531420618"), ("x-slack-signature", signature)];
+    let headers = [("x-slack-request-timestamp", "1531420618"), ("x-slack-signature", signature)];
     Case::new(Scheme::Slack, &headers, body, "8f742231b10e8888abcd99yyyzzz85a5")
 }
 
@@ -104,7 +108,8 @@ fn the_old_and_the_new_secret_are_tried() {
     for case in all() {
         let right = case.secrets[0].clone();
         for secrets in [vec!["b2xk".into(), right.clone()], vec![right, "bmV3".into()]] {
-            let case = Case { secrets, ..all().into_iter().find(|it| it.scheme == case.scheme).unwrap() };
+            let case =
+                Case { secrets, ..all().into_iter().find(|it| it.scheme == case.scheme).unwrap() };
             assert!(case.check().is_ok(), "{:?}", case.scheme);
         }
     }
@@ -112,9 +117,14 @@ fn the_old_and_the_new_secret_are_tried() {
 
 #[test]
 fn time_is_looked_at_where_it_is_signed() {
-    for (off_ms, is_in_time) in
-        [(0, true), (300_000, true), (300_999, true), (301_000, false), (-300_000, true), (-301_000, false)]
-    {
+    for (off_ms, is_in_time) in [
+        (0, true),
+        (300_000, true),
+        (300_999, true),
+        (301_000, false),
+        (-300_000, true),
+        (-301_000, false),
+    ] {
         for case in all() {
             let case = Case { now: case.now + off_ms, ..case };
             let timeless = case.scheme == Scheme::Github;
@@ -187,7 +197,11 @@ fn what_is_not_in_form_is_malformed() {
     ];
     for case in cases {
         let found = case.check();
-        assert!(matches!(found, Err(Unverified::Malformed { .. })), "{:?}: {found:?}", case.headers);
+        assert!(
+            matches!(found, Err(Unverified::Malformed { .. })),
+            "{:?}: {found:?}",
+            case.headers
+        );
     }
     let short = github().header("x-hub-signature-256", "sha256=7571");
     assert_eq!(short.check(), Err(Unverified::Wrong), "a part of a signature is none");

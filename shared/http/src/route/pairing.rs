@@ -119,12 +119,20 @@ fn grant(asked: NewCode) -> Result<Grant, Problem> {
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._@-".contains(&b))
     };
     if asked.subject.as_deref().is_some_and(|subject| !is_name(subject)) {
-        return Err(bad("bad_subject", "a subject is 1 to 64 letters, digits and `.`, `_`, `@`, `-`"));
+        return Err(bad(
+            "bad_subject",
+            "a subject is 1 to 64 letters, digits and `.`, `_`, `@`, `-`",
+        ));
     }
     let life_secs = match asked.expires_in.as_deref().map(duration::parse) {
         None => None,
         Some(Ok(secs)) if (1..=LIFE_SECS_MAX).contains(&secs) => Some(secs),
-        Some(_) => return Err(bad("bad_duration", "`expires_in` is such as `12h` or `90d`, at most 3660d")),
+        Some(_) => {
+            return Err(bad(
+                "bad_duration",
+                "`expires_in` is such as `12h` or `90d`, at most 3660d",
+            ));
+        }
     };
     Ok(Grant { subject: asked.subject, role: asked.role, life_secs })
 }

@@ -86,7 +86,10 @@ async fn pairing_is_counted_too() {
     let offer = |text: &str| ask("POST /pair").header("x-pairing-code", text);
     offer("x").refused(&world, 403, "wrong_code", &["tokens", "rates"]).await;
     let answer = offer("").send(&world).await;
-    assert_eq!((answer.status, header(&answer, "ratelimit-policy")), (400, "\"pair\";q=2;w=60".into()));
+    assert_eq!(
+        (answer.status, header(&answer, "ratelimit-policy")),
+        (400, "\"pair\";q=2;w=60".into())
+    );
     offer(&code).refused(&world, 429, "too_many", &[]).await;
     world.clock.advance(60_000);
     offer(&code).taken(&world, 200).await;
@@ -109,8 +112,7 @@ async fn of_sixty_clients_at_twice_their_limit_exactly_the_quota_passes() {
     for second in 0..60_i64 {
         for _ in 0..2 {
             for (token, passed) in tokens.iter().zip(&mut passed) {
-                let answer =
-                    ask("POST /sop/deploy").bearer(token).body("{}").send(&world).await;
+                let answer = ask("POST /sop/deploy").bearer(token).body("{}").send(&world).await;
                 match answer.status {
                     202 => *passed += 1,
                     429 => {

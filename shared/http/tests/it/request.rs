@@ -99,8 +99,7 @@ impl Ask {
         if let Some(address) = self.from {
             request.extensions_mut().insert(sop_http::Peer(address));
         }
-        let response =
-            router.oneshot(request).await.expect("a router always answers");
+        let response = router.oneshot(request).await.expect("a router always answers");
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.expect("a body");
         Answer {

@@ -40,7 +40,10 @@ async fn each_sender_comes_in_by_its_signature_alone() {
             // Sent again, as senders do and as whoever saw it could: the same event.
             world.clock.advance(299_000);
             let again = request.taken(&world, 200).await;
-            assert_eq!((&again["status"], &again["event_id"]), (&json!("duplicate"), &first["event_id"]));
+            assert_eq!(
+                (&again["status"], &again["event_id"]),
+                (&json!("duplicate"), &first["event_id"])
+            );
             // A key in a header that nobody signed does not make it another.
             let renamed = request.clone().header("x-idempotency-key", "fresh");
             assert_eq!(renamed.taken(&world, 200).await["event_id"], first["event_id"]);

@@ -104,7 +104,8 @@ async fn tokens_are_listed_and_taken_back_at_once() {
     // Again is no harm, and others are not to be had.
     ask(&path).bearer(&world.token).taken(&world, 200).await;
     let id = sop_core::id::Digest::of(foreign.as_bytes()).to_string()[..16].to_owned();
-    for id in [id.as_str(), "0000000000000000", "", "%2e%2e", "ffffffffffffffff0", "F000000000000000"]
+    for id in
+        [id.as_str(), "0000000000000000", "", "%2e%2e", "ffffffffffffffff0", "F000000000000000"]
     {
         if id.is_empty() {
             continue;

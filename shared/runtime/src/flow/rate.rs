@@ -52,7 +52,9 @@ impl Exhausted {
 /// bits is one client, since one caller has all of it.
 pub(super) fn client(subject: Option<&str>, address: Option<IpAddr>) -> String {
     match (subject, address.map(|address| address.to_canonical())) {
-        (Some(subject), _) => format!("token/{}", &Digest::of(subject.as_bytes()).to_string()[..32]),
+        (Some(subject), _) => {
+            format!("token/{}", &Digest::of(subject.as_bytes()).to_string()[..32])
+        }
         (None, Some(IpAddr::V4(address))) => format!("ip/{address}"),
         (None, Some(IpAddr::V6(address))) => {
             let [a, b, c, d, ..] = address.segments();

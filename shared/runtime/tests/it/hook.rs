@@ -77,7 +77,9 @@ async fn answers() {
             Answer::Rejected(Rejected::NotJson { .. }) => "not json",
             Answer::Rejected(Rejected::BadPath) => "bad path",
             Answer::Rejected(Rejected::BadKey) => "bad key",
-            Answer::Rejected(Rejected::NotCloudEvent { .. } | Rejected::CloudEventBatch) => "no event",
+            Answer::Rejected(Rejected::NotCloudEvent { .. } | Rejected::CloudEventBatch) => {
+                "no event"
+            }
             Answer::WrongSecret | Answer::NoSecret | Answer::Unsigned(_) => "not signed",
             Answer::Forbidden(_) => "forbidden",
             Answer::TooMany => "too many",

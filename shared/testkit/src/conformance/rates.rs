@@ -55,9 +55,8 @@ async fn of_many_at_once_exactly_the_quota_passes<S: RateLimits>(store: &S) {
     const QUOTA: u32 = 20;
     let (tenant, client) = (fresh_tenant(), fresh("client"));
     let until = EPOCH.plus_millis(120_000);
-    let race = (0..64).map(async |_| {
-        settled("take", || store.take(&tenant, &client, EPOCH, QUOTA, until)).await
-    });
+    let race = (0..64)
+        .map(async |_| settled("take", || store.take(&tenant, &client, EPOCH, QUOTA, until)).await);
     let mut passed: Vec<u32> = join_all(race).await.into_iter().flatten().collect();
     passed.sort_unstable();
     assert_eq!(passed, (1..=QUOTA).collect::<Vec<_>>());

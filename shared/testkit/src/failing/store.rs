@@ -6,8 +6,8 @@ use sop_core::id::{Digest, RunId, SopName, Tenant};
 use sop_core::journal::Sealed;
 use sop_runtime::port::{
     Append, Blobs, Catalog, CatalogHead, Claim, CronCursor, EventLog, HeadPage, Heads, Idempotency,
-    Journal, LogLine, LogPage, LogQuery, Pairing, PortError, Publish, RateLimits, Token, Tokens, Version,
-    Versions, Waiting, Waits,
+    Journal, LogLine, LogPage, LogQuery, Pairing, PortError, Publish, RateLimits, Token, Tokens,
+    Version, Versions, Waiting, Waits,
 };
 
 use crate::failing::Failing;

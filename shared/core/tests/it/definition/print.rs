@@ -368,14 +368,12 @@ fn trigger() -> impl Strategy<Value = Trigger> {
             auth(),
             option::of(Just("PUT".to_owned()))
         )
-            .prop_map(|(path, condition, auth, method)| Trigger::Webhook(
-                WebhookTrigger {
-                    path,
-                    method,
-                    auth,
-                    condition,
-                }
-            )),
+            .prop_map(|(path, condition, auth, method)| Trigger::Webhook(WebhookTrigger {
+                path,
+                method,
+                auth,
+                condition,
+            })),
         condition().prop_map(|condition| Trigger::Mqtt {
             topic: TopicFilter::parse("a \"b\"/+/'c'\\").unwrap(),
             condition
