@@ -151,7 +151,11 @@ mod tests {
 
     #[test]
     fn limits_are_numbers() {
-        let gateway = |vars| env(vars).map(|env| env.settings.gateway);
+        fn gateway(
+            vars: &[(&str, &str)],
+        ) -> Result<sop_runtime::flow::settings::Gateway, EnvError> {
+            env(vars).map(|env| env.settings.gateway)
+        }
         assert_eq!(gateway(&[]).unwrap(), Settings::default().gateway);
         let set = gateway(&[(WEBHOOK_RATE_LIMIT, "0"), (WEBHOOK_SECRET, "layer")]).unwrap();
         assert_eq!((set.webhook_rate_limit_per_minute, set.pair_rate_limit_per_minute), (0, 10));

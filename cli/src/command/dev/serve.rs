@@ -157,7 +157,8 @@ mod tests {
         let times = Times { head_max: short, body_max: short };
         let serving = tokio::spawn(serve(listener, router, times, stopped));
         let mut stream = TcpStream::connect(address).await.unwrap();
-        stream.write_all(bytes).await.unwrap();
+        // It may be cut off before all of it is out.
+        drop(stream.write_all(bytes).await);
         let mut answer = Vec::new();
         // A reset tells the same as an end.
         drop(stream.read_to_end(&mut answer).await);
@@ -180,7 +181,7 @@ mod tests {
 
     #[tokio::test]
     async fn heads_have_a_size() {
-        let long = format!("POST / HTTP/1.1\r\nx-a: {}\r\n\r\n", "a".repeat(40_000));
+        let long = format!("POST / HTTP/1.1\r\nx-a: {}\r\n\r\n", "a".repeat(400_000));
         let answer = said(long.as_bytes()).await;
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431"), "{answer}");
     }
