@@ -26,3 +26,6 @@ use sop_runtime::flow::Host;
 
 /// What every handler is given.
 pub(crate) type Shared<S, Q, C> = axum::extract::State<Arc<Host<S, Q, C>>>;
+
+/// What the webhook's handler is given: the host, and the secrets that senders sign with.
+pub(crate) type Guarded<S, Q, C, K> = axum::extract::State<(Arc<Host<S, Q, C>>, Arc<K>)>;

@@ -1,7 +1,5 @@
 //! The webhook door.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
@@ -9,16 +7,17 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header
 use axum::response::{IntoResponse, Response};
 use serde_json::{json, to_value};
 use sop_core::limits::PAYLOAD_BYTES_MAX;
-use sop_runtime::flow::{self, Accepted, Answer, Answered, Hook, Host, Rate, Sender};
+use sop_runtime::flow::{self, Accepted, Answer, Answered, Hook, Rate, Sender};
 use sop_runtime::port::{Clock, Queue, Secrets, Store};
 
 use crate::auth::{bearer, forbidden};
 use crate::peer;
 use crate::problem::Problem;
 use crate::request::{only, read};
+use crate::route::Guarded;
 
 pub(crate) async fn hook<S, Q, C, K>(
-    State((host, secrets)): State<(Arc<Host<S, Q, C>>, Arc<K>)>,
+    State((host, secrets)): Guarded<S, Q, C, K>,
     request: Request<Body>,
 ) -> Result<Response, Problem>
 where

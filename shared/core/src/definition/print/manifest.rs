@@ -82,7 +82,7 @@ fn print_auth(lines: &mut Lines, auth: &Auth) {
         None => String::new(),
     };
     let kind = text(signed.scheme.as_str());
-    lines.raw("auth", &format!("{{ type = {kind}, secret = {secret}{tolerance} }}"));
+    lines.raw("auth", format!("{{ type = {kind}, secret = {secret}{tolerance} }}"));
 }
 
 fn print_trigger(lines: &mut Lines, trigger: &Trigger) {
