@@ -170,6 +170,11 @@ impl<'a> Ask<'a> {
         Self { method: Method::POST, ..Self::get(path) }
     }
 
+    /// A `DELETE` of the segments of a path.
+    pub(crate) fn delete(path: &'a [&'a str]) -> Self {
+        Self { method: Method::DELETE, ..Self::get(path) }
+    }
+
     /// The same, with a member of the query where `value` has one.
     pub(crate) fn query(mut self, name: &'a str, value: Option<impl ToString>) -> Self {
         self.query.extend(value.map(|value| (name, value.to_string())));

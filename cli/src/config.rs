@@ -69,6 +69,9 @@ impl fmt::Debug for Broker {
 struct Gateway {
     require_pairing: Option<bool>,
     webhook_rate_limit_per_minute: Option<u32>,
+    pair_rate_limit_per_minute: Option<u32>,
+    webhook_secret: Option<String>,
+    trust_forwarded_for: Option<bool>,
 }
 
 /// `[log]`
@@ -179,6 +182,15 @@ impl Config {
                     .0
                     .webhook_rate_limit_per_minute
                     .unwrap_or(gateway.webhook_rate_limit_per_minute),
+                pair_rate_limit_per_minute: said
+                    .0
+                    .pair_rate_limit_per_minute
+                    .unwrap_or(gateway.pair_rate_limit_per_minute),
+                webhook_secret: said.0.webhook_secret.clone().or(gateway.webhook_secret),
+                trust_forwarded_for: said
+                    .0
+                    .trust_forwarded_for
+                    .unwrap_or(gateway.trust_forwarded_for),
             },
             log: settings::Log {
                 kept_days: said.1.kept_days.unwrap_or(log.kept_days),

@@ -24,9 +24,14 @@ struct Server {
 
 impl Server {
     fn start(binary: &Path, folder: &Path) -> Option<Self> {
+        // Callers of these call as often as they can.
+        let config = folder.join("config.toml");
+        std::fs::write(&config, "[gateway]\nwebhook_rate_limit_per_minute = 0\n").ok()?;
         let started = Instant::now();
         let mut child = Command::new(binary)
             .args(["dev", "--format", "json", "--port", "0", "--mqtt-port", "0", "--log", "error"])
+            .arg("--config")
+            .arg(&config)
             .arg("--sops")
             .arg(folder.join("sops"))
             .arg("--data")

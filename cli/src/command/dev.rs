@@ -7,6 +7,7 @@ mod banner;
 mod doors;
 mod metrics;
 mod reload;
+mod serve;
 
 use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr};
@@ -59,7 +60,7 @@ pub(crate) struct Args {
 type Local = LocalHost<SystemClock>;
 
 /// The built-ins on this machine.
-type Performer = BuiltIns<SystemClock, LocalSecrets, Publisher>;
+type Performer = BuiltIns<SystemClock, Arc<LocalSecrets>, Publisher>;
 
 /// Milliseconds that work in hand is given when the process is asked to stop.
 const GRACE: Duration = Duration::from_secs(5);
@@ -107,7 +108,8 @@ async fn serve(args: &Args, json: bool) -> Result<()> {
     let secrets = LocalSecrets::new(Some(args.data.join("secrets")), variables);
     secrets.check().context("could not read the secrets")?;
     let mqtt = config.set_up(mqtt, args.host, &secrets).await?;
-    let built_ins = BuiltIns::new(SystemClock).with_secrets(secrets);
+    let secrets = Arc::new(secrets);
+    let built_ins = BuiltIns::new(SystemClock).with_secrets(Arc::clone(&secrets));
     let built_ins = Arc::new(built_ins.with_outlets(mqtt.publisher()));
     let token = own_token(&host, &args.data).await?;
     let loaded = reload::once(&host, &args.sops, &reload::Loaded::default()).await?;
@@ -124,7 +126,7 @@ async fn serve(args: &Args, json: bool) -> Result<()> {
         token_file: token,
     };
     let mut tasks = tokio::task::JoinSet::new();
-    tasks.spawn(doors::http(http, Arc::clone(&host), counted, stopped.clone()));
+    tasks.spawn(doors::http(http, Arc::clone(&host), secrets, counted, stopped.clone()));
     tasks.spawn(doors::mqtt(mqtt, Arc::clone(&host), stopped.clone()));
     if let Some(broker) = broker {
         tasks.spawn(doors::broker(broker, Arc::clone(&host), stopped.clone()));

@@ -26,9 +26,17 @@ impl House {
         std::fs::create_dir_all(&sop).expect("a folder");
         std::fs::write(sop.join("SOP.toml"), toml).expect("a file");
         std::fs::write(sop.join("SOP.md"), markdown).expect("a file");
+        // Callers of these tests call as often as they can.
+        let config = "[gateway]\nwebhook_rate_limit_per_minute = 0\n";
+        std::fs::write(folder.path().join("config.toml"), config).expect("a file");
         let free = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = free.local_addr().expect("an address").port();
         Self { folder, port }
+    }
+
+    /// What the host is told besides, from its next start on.
+    pub(crate) fn configure(&self, config: &str) {
+        std::fs::write(self.path().join("config.toml"), config).expect("a file");
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -77,6 +85,8 @@ impl House {
         command
             .args(["dev", "--format", "json", "--mqtt-port", &mqtt.to_string(), "--log", log])
             .args(["--port", &self.port.to_string()])
+            .arg("--config")
+            .arg(self.path().join("config.toml"))
             .arg("--sops")
             .arg(self.path().join("sops"))
             .arg("--data")

@@ -1,6 +1,7 @@
 //! The real binary: over real files, and against a host that answers what the test says.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails, and says where")]
 
+mod attacks;
 mod audit;
 mod broker;
 mod cli;
@@ -9,6 +10,7 @@ mod devices;
 mod house;
 mod kill;
 mod layout;
+mod load;
 mod offline;
 mod operations;
 mod pairing;

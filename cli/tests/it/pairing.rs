@@ -75,3 +75,42 @@ fn a_wrong_code_is_refused_and_keeps_nothing() {
     assert!(!place.path().join("config").exists());
     assert_eq!(place.sop_cli(&["pair", "a\r\nb", "--url", &host.url]).code, 2);
 }
+
+#[test]
+fn tokens_are_listed_and_taken_back() {
+    let place = Place::new();
+    let token = |id: &str, revoked: serde_json::Value| {
+        json!({ "id": id, "subject": "ci", "role": "ingress", "issued_at": "2026-03-01T08:00:00Z",
+            "expires_at": "2026-05-30T08:00:00Z", "revoked_at": revoked })
+    };
+    let gone = token("0123456789abcdef", json!("2026-03-02T08:00:00Z"));
+    let host = Stub::routes(vec![
+        (
+            "GET /api/tokens",
+            200,
+            json!({ "tokens": [token("fedcba9876543210", json!(null)), gone], "next_cursor": null }),
+        ),
+        ("DELETE /api/tokens/0123456789abcdef", 200, json!({ "token": gone })),
+        ("POST /api/pairing-codes", 201, json!({ "code": "482913", "expires_in_secs": 600 })),
+    ]);
+    let sop = |args: &[&str]| place.sop_cli(&[args, &["--url", &host.url]].concat());
+    let said = sop(&["pair", "--list"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    for part in ["fedcba9876543210", "ingress", "2026-05-30T08:00:00Z", "taken back 2026-03-02"] {
+        assert!(said.out.contains(part), "{said:?}");
+    }
+    let said = sop(&["pair", "--revoke", "0123456789abcdef"]);
+    assert_eq!(
+        (said.code, said.out.as_str()),
+        (0, "0123456789abcdef of ci opens nothing any more\n")
+    );
+    let asked = ["pair", "--new", "--role", "ingress", "--expires", "90d", "--subject", "ci"];
+    assert_eq!(sop(&asked).code, 0);
+    let body: serde_json::Value = serde_json::from_str(&host.asked().last().unwrap().body).unwrap();
+    assert_eq!(body, json!({ "role": "ingress", "expires_in": "90d", "subject": "ci" }));
+    for wrong in
+        [&["pair", "--list", "--new"][..], &["pair", "--role", "viewer"], &["pair", "1", "--list"]]
+    {
+        assert_eq!(sop(wrong).code, 2, "{wrong:?}");
+    }
+}

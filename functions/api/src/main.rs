@@ -1,5 +1,8 @@
 //! Lambda function behind `/api`, `/pair` and `/healthz`, and for direct calls that IAM lets in.
 
+// A route of the router is a future in futures, deeper than the compiler looks on its own.
+#![recursion_limit = "256"]
+
 mod operation;
 mod payload;
 

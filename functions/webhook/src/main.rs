@@ -12,7 +12,8 @@ use crate::payload::Call;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     log::init();
-    let router = sop_http::doors(Arc::new(host::events_only().map_err(log::failed)?));
+    let (host, secrets) = host::webhooks().map_err(log::failed)?;
+    let router = sop_http::doors(Arc::new(host), Arc::new(secrets));
     let handler = |event: LambdaEvent<Call>| {
         let router = router.clone();
         async move { Ok::<_, Error>(payload::answer(router, event.payload).await) }

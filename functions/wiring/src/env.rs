@@ -8,9 +8,12 @@
 //! | `SOP_EVENTS_DEAD_URL`, `SOP_EFFECTS_DEAD_URL`, `SOP_ARRIVALS_DEAD_URL` | api | addresses of the dead letters |
 //! | `SOP_LOG_KEPT_DAYS` | all that write the dispatch log; 30 when it is left out | days for which a line is kept |
 //! | `SOP_LOG_UNMATCHED_PER_MINUTE` | the same; 0, which is any number, when it is left out | lines of unmatched events a minute |
-//! | `SOP_SECRETS_PREFIX` | executor; `sopwith/` when it is left out | what the names of secrets begin with |
 //! | `SOP_PREFIX` | all; `sopwith` when it is left out | what the names of the stack begin with: a dimension of its metrics |
 //! | `SOP_IOT_DATA_ENDPOINT` | executor; the region's when it is left out | where MQTT messages are published |
+//! | `SOP_SECRETS_PREFIX` | executor, webhook; `sopwith/` when it is left out | what the names of secrets begin with |
+//! | `SOP_WEBHOOK_RATE_LIMIT` | webhook; 60 when it is left out | requests that one client has in a minute; 0 for any number |
+//! | `SOP_PAIR_RATE_LIMIT` | api; 10 when it is left out | tries to pair that one address has in a minute; 0 for any number |
+//! | `SOP_WEBHOOK_SECRET` | webhook; none when it is left out | name of the secret that each webhook must show |
 //! | `SOP_TENANT` | all; `default` when it is left out | whose data |
 //! | `SOP_LOG` | all; `info` when it is left out | `off`, `error`, `warn`, `info`, `debug` or `trace` |
 //! | `AWS_ENDPOINT_URL` | all; left out on AWS | where an emulator answers |
@@ -43,6 +46,12 @@ pub const SECRETS_PREFIX: &str = "SOP_SECRETS_PREFIX";
 pub const PREFIX: &str = "SOP_PREFIX";
 /// Where MQTT messages are published.
 pub const IOT_DATA_ENDPOINT: &str = "SOP_IOT_DATA_ENDPOINT";
+/// Webhook requests that one client has in a minute.
+pub const WEBHOOK_RATE_LIMIT: &str = "SOP_WEBHOOK_RATE_LIMIT";
+/// Tries to pair that one address has in a minute.
+pub const PAIR_RATE_LIMIT: &str = "SOP_PAIR_RATE_LIMIT";
+/// Name of the secret that each webhook must show.
+pub const WEBHOOK_SECRET: &str = "SOP_WEBHOOK_SECRET";
 /// Whose data.
 pub const TENANT: &str = "SOP_TENANT";
 /// How much is logged.
@@ -57,7 +66,7 @@ pub enum EnvError {
     /// The tenant's name is not one.
     #[error("`{TENANT}` is not the name of a tenant")]
     Tenant(#[source] sop_core::id::IdError),
-    /// A number is not one.
+    /// What has to be a number is none.
     #[error("`{0}` is not a whole number")]
     Number(&'static str),
 }
@@ -109,6 +118,14 @@ impl Env {
         settings.log.kept_days = number(LOG_KEPT_DAYS, settings.log.kept_days)?;
         settings.log.unmatched_per_minute =
             number(LOG_UNMATCHED, settings.log.unmatched_per_minute)?;
+        let gateway = &mut settings.gateway;
+        for (name, limit) in [
+            (WEBHOOK_RATE_LIMIT, &mut gateway.webhook_rate_limit_per_minute),
+            (PAIR_RATE_LIMIT, &mut gateway.pair_rate_limit_per_minute),
+        ] {
+            *limit = number(name, *limit)?;
+        }
+        gateway.webhook_secret = var(WEBHOOK_SECRET);
         let effects = var(EFFECTS_QUEUE_URL);
         let iot_data_endpoint = var(IOT_DATA_ENDPOINT);
         Ok(Self {
@@ -178,6 +195,19 @@ mod tests {
         assert_eq!(env(&[(LOG_KEPT_DAYS, "")]).unwrap().settings, Settings::default());
         for wrong in ["a week", "-1", "1.5"] {
             assert!(matches!(env(&[(LOG_KEPT_DAYS, wrong)]), Err(EnvError::Number(_))));
+        }
+    }
+
+    #[test]
+    fn limits_are_numbers() {
+        let gateway = |vars: &[(&str, &str)]| env(vars).map(|env| env.settings.gateway);
+        assert_eq!(gateway(&[]).unwrap(), Settings::default().gateway);
+        let set = gateway(&[(WEBHOOK_RATE_LIMIT, "0"), (WEBHOOK_SECRET, "layer")]).unwrap();
+        assert_eq!((set.webhook_rate_limit_per_minute, set.pair_rate_limit_per_minute), (0, 10));
+        assert_eq!(set.webhook_secret.as_deref(), Some("layer"));
+        for wrong in ["many", "-1", "1.5"] {
+            let error = gateway(&[(PAIR_RATE_LIMIT, wrong)]).unwrap_err();
+            assert_eq!(error.to_string(), "`SOP_PAIR_RATE_LIMIT` is not a whole number");
         }
     }
 

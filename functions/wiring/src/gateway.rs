@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
-use sop_http::Problem;
+use sop_http::{Peer, Problem};
 use tower::ServiceExt;
 
 /// Bytes of an answer: what fits the 6 MB that a function may return, in base 64.
@@ -51,8 +51,12 @@ struct Context {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Http {
     method: String,
+    /// The address at the other end of the connection.
+    #[serde(default)]
+    source_ip: Option<String>,
 }
 
 /// What an HTTP API is answered.
@@ -117,6 +121,10 @@ fn request(call: Call, path: &str) -> Result<Request<Body>, &'static str> {
         .uri(uri)
         .body(Body::from(body))
         .map_err(|_| "the method or the address is not well formed")?;
+    let address = call.request_context.http.source_ip.as_deref();
+    if let Some(address) = address.and_then(|address| address.parse().ok()) {
+        request.extensions_mut().insert(Peer(address));
+    }
     for (name, value) in &call.headers {
         // What is not a header is left out, as a server would never have let it in.
         if let (Ok(name), Ok(value)) =

@@ -68,6 +68,18 @@ pub fn events_only() -> Result<Full, HostError> {
     with_store(&env, env.events_queue()?)
 }
 
+/// A host of webhooks: one that sends only to the events queue, and the secrets they are signed with.
+///
+/// # Errors
+/// When the environment lacks the table, the events queue, the region or credentials.
+pub fn webhooks() -> Result<(Full, SecretsManager), HostError> {
+    let env = Env::read()?;
+    let aws = aws()?;
+    let store = DynamoStore::new(&aws, env.table()?);
+    let secrets = SecretsManager::new(&aws, &env.secrets_prefix);
+    Ok((of(store, &aws, env.events_queue()?, &env), secrets))
+}
+
 /// A host without a store that sends only to the events queue. Nothing is sent.
 ///
 /// # Errors

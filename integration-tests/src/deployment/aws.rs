@@ -32,8 +32,8 @@ impl Aws {
         Ok(Self {
             dynamo: aws_sdk_dynamodb::Client::new(&config),
             sqs: aws_sdk_sqs::Client::new(&config),
-            config,
             iot: aws_sdk_iot::Client::new(&config),
+            config,
             table: output("TableName")?,
             events: output("EventsQueueUrl")?,
             events_dead: output("EventsDeadUrl")?,

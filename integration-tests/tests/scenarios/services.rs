@@ -10,6 +10,8 @@ use sop_aws::{DynamoStore, SqsQueue};
 use sop_testkit::RealTime;
 use sop_testkit::conformance::{queue_suite, store_suite};
 use sop_testkit::ids::fresh;
+use tokio::runtime::Builder;
+use tokio::task::spawn_blocking;
 
 /// How often the queue lets a message be received.
 const RECEIVES_MAX: u32 = 3;
@@ -41,6 +43,12 @@ async fn queue(world: Arc<World>) -> Result<()> {
     let config = world.deployment.aws().context("the services")?.config();
     let settings = QueueSettings { receives_max: RECEIVES_MAX, visibility_secs: 30 };
     let queues = provision::queues(&config, &fresh("it"), settings).await?;
-    queue_suite(&SqsQueue::new(&config, queues), &RealTime, RECEIVES_MAX).await;
-    Ok(())
+    // The suite stays on one thread.
+    let suite = move || {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let queue = SqsQueue::new(&config, queues);
+        runtime.block_on(queue_suite(&queue, &RealTime, RECEIVES_MAX));
+        Ok(())
+    };
+    spawn_blocking(suite).await?
 }

@@ -187,6 +187,16 @@ pub(crate) fn token(hash: &Digest) -> String {
     format!("TOK#{hash}")
 }
 
+/// The tokens of a tenant; sort keys are their hashes.
+pub(crate) fn tokens(tenant: &Tenant) -> String {
+    format!("TOKS#{tenant}")
+}
+
+/// Calls of a client in one window.
+pub(crate) fn rate(tenant: &Tenant, client: &str, window: Timestamp) -> String {
+    format!("RATE#{tenant}#{client}#{}", millis(window))
+}
+
 pub(crate) fn pairing(tenant: &Tenant) -> String {
     format!("PAIR#{tenant}")
 }

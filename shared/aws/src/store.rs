@@ -12,6 +12,7 @@ mod idempotency;
 mod journal;
 mod log;
 mod packed;
+mod rates;
 mod read;
 mod routines;
 mod tokens;

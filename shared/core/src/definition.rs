@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use crate::limits;
 
+mod auth;
 pub mod capability;
 mod choice;
 pub mod code;
@@ -43,7 +44,8 @@ use self::step::Written;
 pub use diagnostic::{Diagnostic, Severity};
 pub use flow::{AdmissionPolicy, Backoff, Case, Delegation, Delivery, OnFailure};
 pub use model::{
-    Auth, Definition, ExecutionMode, Priority, Step, StepKind, Trigger, WebhookTrigger,
+    Auth, Definition, ExecutionMode, Priority, Scheme, Signed, Step, StepKind, Trigger,
+    WebhookTrigger,
 };
 pub use policy::{OnTimeout, Policy, Route};
 pub use print::{format_markdown, print};

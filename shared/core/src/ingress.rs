@@ -1,5 +1,7 @@
 //! What a door may let in: pure rules over what arrived, before anything is written.
 
+mod cloud_event;
+
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -7,6 +9,8 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use crate::event::Data;
 use crate::id::EventId;
 use crate::limits::PAYLOAD_BYTES_MAX;
+
+pub use cloud_event::{Message, message};
 
 /// Why an arrival is turned away. Nothing was written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +33,15 @@ pub enum Rejected {
     /// An idempotency key that is empty, too long or not visible ASCII.
     #[error("the idempotency key must be 1 to 255 visible ASCII characters")]
     BadKey,
+    /// It says it is a CloudEvent, and is not.
+    #[error("this is not a CloudEvent 1.0: {reason}")]
+    NotCloudEvent {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Several CloudEvents in one request.
+    #[error("CloudEvents are taken one a request: send each in structured or binary mode")]
+    CloudEventBatch,
 }
 
 /// Checks the body of a webhook: any JSON, or nothing. White space alone is nothing. JSON nested deeper than
@@ -125,6 +138,17 @@ pub fn device_payload(bytes: &[u8], to_base64: fn(&[u8]) -> String) -> Result<Da
 ///
 /// Source: RFC 3986, sections 2.1 and 3.3.
 pub fn decode_path(raw: &str) -> Result<String, Rejected> {
+    let path = percent_decoded(raw).ok_or(Rejected::BadPath)?;
+    let hostile = path.chars().any(char::is_control)
+        || path.split('/').any(|segment| segment == "." || segment == "..");
+    if hostile || !path.starts_with('/') {
+        return Err(Rejected::BadPath);
+    }
+    Ok(path)
+}
+
+/// The text with its percent escapes resolved once; `None` for broken ones and for what is not UTF-8.
+fn percent_decoded(raw: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(raw.len());
     let mut rest = raw.as_bytes();
     while let Some((&byte, tail)) = rest.split_first() {
@@ -133,19 +157,10 @@ pub fn decode_path(raw: &str) -> Result<String, Rejected> {
             rest = tail;
             continue;
         }
-        let (Some(high), Some(low)) = (hex(tail.first()), hex(tail.get(1))) else {
-            return Err(Rejected::BadPath);
-        };
-        bytes.push(high * 16 + low);
+        bytes.push(hex(tail.first())? * 16 + hex(tail.get(1))?);
         rest = &tail[2..];
     }
-    let path = String::from_utf8(bytes).map_err(|_| Rejected::BadPath)?;
-    let hostile = path.chars().any(char::is_control)
-        || path.split('/').any(|segment| segment == "." || segment == "..");
-    if hostile || !path.starts_with('/') {
-        return Err(Rejected::BadPath);
-    }
-    Ok(path)
+    String::from_utf8(bytes).ok()
 }
 
 fn hex(byte: Option<&u8>) -> Option<u8> {

@@ -18,11 +18,12 @@ pub mod ingress;
 pub mod journal;
 pub mod limits;
 pub mod matching;
+pub mod signature;
 pub mod template;
 pub mod time;
 pub mod topic;
-pub mod trace;
 pub mod topic_rule;
+pub mod trace;
 
 pub use event::{Data, Event, Source};
 pub use id::{Digest, EventId, InputId, RunId, SopName, Tenant};

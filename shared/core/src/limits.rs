@@ -79,3 +79,6 @@ pub const SECRET_NAME_CHARS_MAX: usize = 64;
 
 /// Characters of a reason, comment or failure message; longer ones are cut.
 pub const REASON_CHARS_MAX: usize = 1_000;
+
+/// Secrets that one signed webhook names: a new one, an old one, and room for a mistake.
+pub const SIGNING_SECRETS_MAX: usize = 4;

@@ -18,7 +18,7 @@ mod trie;
 mod wait;
 
 pub use explain::{Candidates, SopVerdict, describe};
-pub use index::{Index, Match, Schedule, WebhookRoute};
+pub use index::{Demands, Index, Match, Schedule, WebhookRoute};
 pub use wait::Wait;
 
 /// The format of a [`Snapshot`] that this build writes, and the newest that it reads.

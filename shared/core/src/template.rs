@@ -36,6 +36,7 @@ mod steps;
 mod tests;
 
 pub use mask::Mask;
+pub(crate) use parser::is_secret_name;
 pub use reference::{Needs, Reference, Root, needs};
 pub use render::{RenderError, render, render_text};
 pub use rendered::{MissingSecret, Part, Rendered, SecretAt};

@@ -4,6 +4,8 @@
 //! Errors are RFC 9457 problem details with a stable `code`. `docs/api.md` is the contract.
 
 mod auth;
+mod bounds;
+mod peer;
 mod problem;
 mod request;
 mod route;
@@ -13,27 +15,45 @@ mod wire;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{any, get, post};
+use axum::middleware::from_fn;
+use axum::routing::{any, delete, get, post};
 use sop_core::engine::Input;
 use sop_runtime::flow::Host;
-use sop_runtime::port::{Clock, DeadLetters, Queue, Store};
+use sop_runtime::port::{Clock, DeadLetters, Queue, Secrets, Store};
 
+pub use peer::Peer;
 pub use problem::Problem;
 
-/// The doors: webhooks, and pairing so that a caller can be let in.
-pub fn doors<S, Q, C>(host: Arc<Host<S, Q, C>>) -> Router
+/// The doors: webhooks, whose signatures are made with `secrets`.
+pub fn doors<S, Q, C, K>(host: Arc<Host<S, Q, C>>, secrets: Arc<K>) -> Router
 where
     S: Store + 'static,
     Q: Queue + 'static,
     C: Clock + 'static,
+    K: Secrets + 'static,
+{
+    bounded(Router::new().route("/healthz", get(route::health)).merge(hooks(host, secrets)))
+}
+
+fn hooks<S, Q, C, K>(host: Arc<Host<S, Q, C>>, secrets: Arc<K>) -> Router
+where
+    S: Store + 'static,
+    Q: Queue + 'static,
+    C: Clock + 'static,
+    K: Secrets + 'static,
 {
     Router::new()
-        .route("/healthz", get(route::health))
-        .route("/sop/{*rest}", any(route::hook::<S, Q, C>))
-        .route("/webhook", post(route::hook::<S, Q, C>))
+        .route("/sop/{*rest}", any(route::hook::<S, Q, C, K>))
+        .route("/webhook", post(route::hook::<S, Q, C, K>))
+        .with_state((host, secrets))
+}
+
+/// `routes` with what is said where there is none, behind the bounds that all requests have.
+fn bounded(routes: Router) -> Router {
+    routes
         .fallback(route::no_route)
         .method_not_allowed_fallback(route::no_method)
-        .with_state(host)
+        .layer(from_fn(bounds::check))
 }
 
 /// The API: runs, SOPs, decisions, the dispatch log, schedules, dead letters.
@@ -43,10 +63,21 @@ where
     Q: Queue + DeadLetters + 'static,
     C: Clock + 'static,
 {
+    bounded(calls(host))
+}
+
+fn calls<S, Q, C>(host: Arc<Host<S, Q, C>>) -> Router
+where
+    S: Store + 'static,
+    Q: Queue + DeadLetters + 'static,
+    C: Clock + 'static,
+{
     Router::new()
         .route("/healthz", get(route::health))
         .route("/pair", post(route::pair::<S, Q, C>))
         .route("/api/pairing-codes", post(route::new_pairing_code::<S, Q, C>))
+        .route("/api/tokens", get(route::list_tokens::<S, Q, C>))
+        .route("/api/tokens/{id}", delete(route::revoke_token::<S, Q, C>))
         .route("/api/sops", get(route::list_sops::<S, Q, C>).post(route::push::<S, Q, C>))
         .route("/api/sops/{name}", get(route::show_sop::<S, Q, C>))
         .route("/api/sops/{name}/run", post(route::run_sop::<S, Q, C>))
@@ -78,8 +109,6 @@ where
         .route("/api/gates/{run}/decision", post(route::decide::<S, Q, C>))
         .route("/api/events", get(route::list_events::<S, Q, C>).post(route::emit::<S, Q, C>))
         .merge(operations())
-        .fallback(route::no_route)
-        .method_not_allowed_fallback(route::no_method)
         .with_state(host)
 }
 
@@ -102,15 +131,12 @@ where
 }
 
 /// Doors and API in one, for one machine.
-pub fn all<S, Q, C>(host: Arc<Host<S, Q, C>>) -> Router
+pub fn all<S, Q, C, K>(host: Arc<Host<S, Q, C>>, secrets: Arc<K>) -> Router
 where
     S: Store + 'static,
     Q: Queue + DeadLetters + 'static,
     C: Clock + 'static,
+    K: Secrets + 'static,
 {
-    api(Arc::clone(&host))
-        .route("/sop/{*rest}", any(route::hook::<S, Q, C>).with_state(Arc::clone(&host)))
-        .route("/webhook", post(route::hook::<S, Q, C>).with_state(host))
-        // Again, as it is for the routes that are there when it is called.
-        .method_not_allowed_fallback(route::no_method)
+    bounded(calls(Arc::clone(&host)).merge(hooks(host, secrets)))
 }

@@ -5,7 +5,8 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 use sop_core::engine::Refusal;
 use sop_core::ingress::Rejected;
-use sop_runtime::flow::FlowError;
+use sop_core::signature::Unverified;
+use sop_runtime::flow::{FlowError, Rate};
 use sop_runtime::report::chain;
 
 /// Characters of a detail: what a caller sent may be told back, but not all of it.
@@ -52,6 +53,24 @@ impl Problem {
 }
 
 impl Problem {
+    /// 503: the door lacks a secret; the service's log names it.
+    pub(crate) fn no_secret() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "no_secret",
+            "this door lacks a secret that it needs, or has one it cannot use; the log of the service names it",
+        )
+        .retry_after(60)
+    }
+
+    /// 429: the client has used up its quota.
+    pub(crate) fn too_many(rate: Option<Rate>) -> Self {
+        let secs = rate.map_or(60, |rate| rate.reset_secs);
+        let detail =
+            format!("that is as many requests as one client has in a minute; go on in {secs} s");
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many", detail).retry_after(secs)
+    }
+
     /// 422: the key came with another request.
     pub(crate) fn key_reused() -> Self {
         Self::new(
@@ -96,8 +115,23 @@ impl From<Rejected> for Problem {
             Rejected::NotJson { .. } => (StatusCode::BAD_REQUEST, "not_json"),
             Rejected::BadPath => (StatusCode::BAD_REQUEST, "bad_path"),
             Rejected::BadKey => (StatusCode::BAD_REQUEST, "bad_key"),
+            Rejected::NotCloudEvent { .. } => (StatusCode::BAD_REQUEST, "not_cloudevent"),
+            Rejected::CloudEventBatch => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "cloudevent_batch"),
         };
         Self::new(status, code, rejected.to_string())
+    }
+}
+
+impl From<Unverified> for Problem {
+    fn from(unverified: Unverified) -> Self {
+        let (status, code) = match &unverified {
+            Unverified::Missing { .. } => (StatusCode::UNAUTHORIZED, "signature_missing"),
+            Unverified::Malformed { .. } => (StatusCode::UNAUTHORIZED, "signature_malformed"),
+            Unverified::Wrong => (StatusCode::UNAUTHORIZED, "signature_wrong"),
+            Unverified::Late { .. } => (StatusCode::UNAUTHORIZED, "signature_late"),
+            Unverified::BadSecret => return Self::no_secret(),
+        };
+        Self::new(status, code, unverified.to_string())
     }
 }
 

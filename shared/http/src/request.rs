@@ -1,9 +1,10 @@
 //! Reading requests: bodies within their limit, ids in paths, keys in headers, paging in queries.
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Query};
 use axum::http::{HeaderMap, StatusCode, Uri};
+use futures_util::StreamExt;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sop_core::Timestamp;
@@ -25,16 +26,28 @@ const PAGE_MAX: usize = 100;
 
 /// The body, of at most `limit` bytes.
 pub(crate) async fn read(body: Body, limit: usize) -> Result<Vec<u8>, Problem> {
-    match to_bytes(body, limit).await {
-        Ok(bytes) => Ok(bytes.into()),
-        Err(_) => Err(too_large(limit)),
+    let mut bytes = Vec::new();
+    let mut pieces = body.into_data_stream();
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|_| cut_off())?;
+        if piece.len() > limit.saturating_sub(bytes.len()) {
+            return Err(too_large(limit));
+        }
+        bytes.extend_from_slice(&piece);
     }
+    Ok(bytes)
 }
 
-/// 413: there is more than `limit` bytes, or it stopped before its end.
+/// 413: there is more than `limit` bytes.
 pub(crate) fn too_large(limit: usize) -> Problem {
-    let detail = format!("the body was not received whole within {limit} bytes");
+    let detail = format!("the body has more than {limit} bytes");
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
+}
+
+/// 408: it stopped before its end, or came too slowly.
+fn cut_off() -> Problem {
+    let detail = "the body did not arrive whole, or not in time";
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "cut_off", detail)
 }
 
 /// A JSON object; nothing counts as `{}`.
@@ -184,6 +197,11 @@ impl Paging {
                 millis.parse::<i64>().is_ok() && EventId::parse(id).is_ok()
             })
         })
+    }
+
+    /// Where a list of tokens goes on: behind one.
+    pub(crate) fn after_token(&self) -> Result<Option<&str>, Problem> {
+        self.after(crate::route::is_token_id)
     }
 
     fn after(&self, is_cursor: fn(&str) -> bool) -> Result<Option<&str>, Problem> {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use sop_core::engine::Head;
 use sop_core::journal::Sealed;
 use sop_runtime::flow::GateShown;
-use sop_runtime::port::{HeadPage, LogLine};
+use sop_runtime::port::{HeadPage, LogLine, Role, Token};
 
 /// A head as lists show it.
 pub(crate) fn head(head: &Head) -> Value {
@@ -264,4 +264,28 @@ pub(crate) struct DeadOrder {
 pub(crate) struct PairBody {
     #[serde(default)]
     pub(crate) code: Option<String>,
+}
+
+/// `POST /api/pairing-codes`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewCode {
+    #[serde(default)]
+    pub(crate) subject: Option<String>,
+    #[serde(default)]
+    pub(crate) role: Role,
+    #[serde(default)]
+    pub(crate) expires_in: Option<String>,
+}
+
+/// A token as lists show it.
+pub(crate) fn token(token: &Token) -> Value {
+    json!({
+        "id": token.id(),
+        "subject": token.subject,
+        "role": token.role,
+        "issued_at": token.issued_at.to_string(),
+        "expires_at": token.expires_at.map(|at| at.to_string()),
+        "revoked_at": token.revoked_at.map(|at| at.to_string()),
+    })
 }

@@ -14,6 +14,7 @@ mod idempotency;
 mod journal;
 mod log;
 mod queue;
+mod rates;
 mod reader;
 mod routines;
 mod schema;
@@ -99,6 +100,7 @@ impl Sqlite {
             let lines =
                 log::forget(connection, now, limit)? + dead::forget(connection, now, limit)?;
             let keys = idempotency::forget(connection, now, limit)?;
+            let keys = keys + rates::forget(connection, now, limit)?;
             Ok(lines + keys + waits::forget(connection, now, limit)?)
         })
         .await

@@ -9,6 +9,7 @@ mod dispatch;
 mod error;
 mod execute;
 mod gate;
+mod hook;
 mod host;
 mod key;
 mod lineage;
@@ -17,6 +18,7 @@ mod pair;
 mod people;
 mod publish;
 mod query;
+mod rate;
 mod reconcile;
 mod replay;
 mod rerun;
@@ -26,7 +28,7 @@ mod start;
 mod tick;
 mod values;
 
-pub use accept::{Accepted, Answer, Door, Hook, accept, hook};
+pub use accept::{Door, accept};
 pub use advance::{Advanced, advance};
 pub use catalog::{Active, CatalogCache};
 pub use dead::{Dead, dead_letter, dead_letters, discard, note_failure, redrive};
@@ -34,14 +36,18 @@ pub use dispatch::dispatch;
 pub use error::FlowError;
 pub use execute::{Call, Notice, Perform, execute};
 pub use gate::{GateShown, Shown, gate_shown};
+pub use hook::{Accepted, Answer, Answered, Hook, Sender, hook, take_hook};
 pub use host::Host;
 pub use log::{Detail, SopVerdict};
-pub use pair::{Paired, authenticate, issue_token, new_code, redeem};
+pub use pair::{
+    Paired, authenticate, issue, issue_token, new_code, new_code_for, redeem, revoke, tokens,
+};
 pub use people::{ByHand, Submitted, run_by_hand, submit};
 pub use publish::{
     Activated, Published, Push, Sources, VersionStatus, activate, archive, publish, versions,
 };
 pub use query::{EventFilter, RunDetail, events, inbox, journal, list_runs, run_detail};
+pub use rate::{Exhausted, Rate, take_pairing};
 pub use reconcile::{Reconciled, reconcile};
 pub use replay::{Recorded, Replayed, recorded, replay};
 pub use rerun::{Rerun, rerun};

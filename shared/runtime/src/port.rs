@@ -11,6 +11,7 @@ mod journal;
 mod log;
 mod outlets;
 mod queue;
+mod rates;
 mod routines;
 mod secrets;
 mod tokens;
@@ -31,9 +32,10 @@ pub use journal::{Append, Blobs, Journal};
 pub use log::{EventLog, LogLine, LogPage, LogQuery};
 pub use outlets::{MqttMessage, Outlets, SnsMessage};
 pub use queue::{Consumer, Delivery, Message, Queue, QueueName, RECEIVES_MAX};
+pub use rates::RateLimits;
 pub use routines::{Routine, Routines};
 pub use secrets::{Resolved, Secrets, resolve};
-pub use tokens::{Pairing, Token, Tokens};
+pub use tokens::{Grant, Pairing, Role, Token, Tokens};
 pub use topic_rules::{FoundRule, TopicRules};
 pub use versions::{Version, Versions};
 pub use waits::{Waiting, Waits};
@@ -49,6 +51,7 @@ pub trait Store:
     + EventLog
     + Idempotency
     + Tokens
+    + RateLimits
     + CronCursor
     + Routines
     + Failures
@@ -65,6 +68,7 @@ impl<T> Store for T where
         + EventLog
         + Idempotency
         + Tokens
+        + RateLimits
         + CronCursor
         + Routines
         + Failures

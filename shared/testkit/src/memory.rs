@@ -8,6 +8,7 @@ mod idempotency;
 mod journal;
 mod log;
 mod queue;
+mod rates;
 mod routines;
 mod tokens;
 mod topic_rules;
@@ -35,11 +36,17 @@ pub struct Memory {
 
 /// A whole [`Memory`] at one instant, as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fingerprint([(&'static str, String); 12]);
+pub struct Fingerprint([(&'static str, String); 13]);
 
 impl Fingerprint {
+    /// Whether `text` stands anywhere in what is kept.
+    pub fn contains(&self, text: &str) -> bool {
+        self.0.iter().any(|(_, part)| part.contains(text))
+    }
+
     /// The parts that differ from those of `earlier`: `journal` (with counters and blobs), `heads`, `catalog`,
-    /// `log`, `idempotency`, `tokens`, `cron`, `queue`, `waits`, `versions`, `dead`, `routines`.
+    /// `log`, `idempotency`, `tokens`, `cron`, `queue`, `waits`, `versions`, `dead`, `routines`,
+    /// `rates`.
     pub fn changed_since(&self, earlier: &Self) -> Vec<&'static str> {
         let parts = self.0.iter().zip(&earlier.0);
         parts.filter(|(now, then)| now != then).map(|((name, _), _)| *name).collect()
@@ -60,6 +67,7 @@ struct State {
     versions: versions::State,
     dead: dead::State,
     routines: routines::State,
+    rates: rates::State,
 }
 
 impl Memory {
@@ -84,6 +92,7 @@ impl Memory {
             ("versions", format!("{:?}", state.versions)),
             ("dead", format!("{:?}", state.dead)),
             ("routines", format!("{:?}", state.routines)),
+            ("rates", format!("{:?}", state.rates)),
         ])
     }
 

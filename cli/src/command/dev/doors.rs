@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::serve::ListenerExt;
 use base64::Engine;
 use metrics_exporter_prometheus::PrometheusHandle;
 use sop_core::event::{Data, Source};
 use sop_core::ingress;
 use sop_core::matching::peripheral_subject;
 use sop_core::topic::TopicFilter;
+use sop_local::LocalSecrets;
 use sop_local::broker::Settings;
 use sop_local::mqtt::{MqttServer, Published, Refused};
 use sop_runtime::flow::{self, Door};
@@ -18,23 +18,18 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::Local;
+use super::serve::Times;
 
 /// Serves webhooks and the API until told to stop.
 pub(super) async fn http(
     listener: TcpListener,
     host: Arc<Local>,
+    secrets: Arc<LocalSecrets>,
     counted: PrometheusHandle,
     stopped: watch::Receiver<bool>,
 ) {
-    let listener = listener.tap_io(|stream| {
-        // A small answer is not held back to be sent with the next one.
-        drop(stream.set_nodelay(true));
-    });
-    let router = sop_http::all(host).merge(super::metrics::route(counted));
-    let served = axum::serve(listener, router).with_graceful_shutdown(until(stopped)).await;
-    if let Err(error) = served {
-        tracing::error!(error = %chain(&error), "http");
-    }
+    let router = sop_http::all(host, secrets).merge(super::metrics::route(counted));
+    super::serve::serve(listener, router, Times::default(), stopped).await;
 }
 
 /// Serves MQTT until told to stop. A message is acknowledged when its event is durable.
@@ -43,10 +38,12 @@ pub(super) async fn mqtt(server: MqttServer, host: Arc<Local>, stopped: watch::R
         let host = Arc::clone(&host);
         async move { arrived(&host, published).await }
     };
-    server.serve(handler, until(stopped)).await;
+    let mut stopped = stopped;
+    server.serve(handler, async move { until(&mut stopped).await }).await;
 }
 
-async fn until(mut stopped: watch::Receiver<bool>) {
+/// Returns when it is time to stop.
+pub(super) async fn until(stopped: &mut watch::Receiver<bool>) {
     while !*stopped.borrow() {
         if stopped.changed().await.is_err() {
             return;

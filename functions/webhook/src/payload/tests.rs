@@ -69,7 +69,7 @@ fn call(path: &str, token: &str, body: &str, is_base64_encoded: bool) -> Call {
 #[tokio::test]
 async fn a_request_is_an_event_and_a_repeated_one_the_same_event() {
     let (host, token) = world().await;
-    let router = sop_http::doors(Arc::clone(&host));
+    let router = sop_http::doors(Arc::clone(&host), Arc::new(()));
     let first = answer(router.clone(), call("/sop/deploy me", &token, "{\"a\":1}", false)).await;
     assert_eq!(first.status_code, 202, "{}", first.body);
     let again = answer(router, call("/sop/deploy%20me", &token, "eyJhIjoxfQ==", true)).await;
@@ -89,7 +89,7 @@ async fn a_request_is_an_event_and_a_repeated_one_the_same_event() {
 #[tokio::test]
 async fn what_is_not_let_in_changes_nothing() {
     let (host, token) = world().await;
-    let router = sop_http::doors(Arc::clone(&host));
+    let router = sop_http::doors(Arc::clone(&host), Arc::new(()));
     for (path, token, body, status) in [
         ("/sop/deploy me", "wrong", "{}", 401),
         ("/sop/deploy me", token.as_str(), "{", 400),

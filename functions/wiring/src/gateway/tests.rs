@@ -112,3 +112,15 @@ async fn bytes_are_answered_in_base_64() {
     assert_eq!(json["isBase64Encoded"], true);
     assert_eq!(json["headers"]["content-type"], "application/octet-stream");
 }
+
+#[tokio::test]
+async fn a_client_is_told_by_its_connection_and_not_by_what_it_writes() {
+    async fn peer(request: Extracted) -> String {
+        format!("{:?}", request.extensions().get::<Peer>())
+    }
+    let router = Router::new().fallback(any(peer));
+    let lying = call(|call| call["headers"]["x-forwarded-for"] = json!("203.0.113.1"));
+    assert_eq!(answer(router.clone(), lying).await.body, "Some(Peer(192.0.2.1))");
+    let unknown = call(|call| call["requestContext"]["http"]["sourceIp"] = json!("test"));
+    assert_eq!(answer(router, unknown).await.body, "None");
+}

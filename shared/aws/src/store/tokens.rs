@@ -1,10 +1,10 @@
-//! Who may call: `TOK#<hash> / TOK` and `PAIR#<tenant> / PAIR`.
+//! Who may call: `TOK#<hash> / TOK`, `TOKS#<tenant> / <hash>` and `PAIR#<tenant> / PAIR`.
 
 use sop_core::id::{Digest, Tenant};
 use sop_runtime::port::{Pairing, PortError, Token, Tokens};
 
 use super::DynamoStore;
-use super::attributes::{get_number, get_text, key, number, text};
+use super::attributes::{Item, get_number, get_text, key, number, text};
 use super::write::Put;
 use crate::error::{failed, unreadable};
 use crate::keys;
@@ -13,6 +13,7 @@ const TOKEN: &str = "TOK";
 const PAIRING: &str = "PAIR";
 const READ_TOKEN: &str = "read a token";
 const PUT_TOKEN: &str = "store a token";
+const LIST_TOKENS: &str = "list tokens";
 const READ_PAIRING: &str = "read the pairing state";
 const SET_PAIRING: &str = "change the pairing state";
 
@@ -30,19 +31,44 @@ impl Tokens for DynamoStore {
     async fn put_token(&self, token: &Token) -> Result<(), PortError> {
         let json =
             serde_json::to_string(token).map_err(|error| PortError::permanent(PUT_TOKEN, error))?;
-        let mut item = key(keys::token(&token.hash), TOKEN);
-        item.insert(keys::BODY.to_owned(), text(json));
-        if let Some(at) = token.expires_at {
-            item.insert(keys::TTL.to_owned(), number(keys::ttl(at)));
+        // Listed first: a token that works can always be found and taken back.
+        let listed = key(keys::tokens(&token.tenant), token.hash.to_string());
+        for mut item in [listed, key(keys::token(&token.hash), TOKEN)] {
+            item.insert(keys::BODY.to_owned(), text(json.as_str()));
+            if let Some(at) = token.expires_at {
+                item.insert(keys::TTL.to_owned(), number(keys::ttl(at)));
+            }
+            let put = self.client.put_item().table_name(&*self.table).set_item(Some(item));
+            put.send().await.map_err(|error| failed(PUT_TOKEN, error))?;
         }
-        self.client
-            .put_item()
+        Ok(())
+    }
+
+    async fn tokens(
+        &self,
+        tenant: &Tenant,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Token>, PortError> {
+        let output = self
+            .client
+            .query()
             .table_name(&*self.table)
-            .set_item(Some(item))
+            .key_condition_expression("PK = :tenant AND SK > :after")
+            .expression_attribute_values(":tenant", text(keys::tokens(tenant)))
+            // A sort key is never empty; a blank comes before all digits.
+            .expression_attribute_values(":after", text(after.unwrap_or(" ")))
+            .consistent_read(true)
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
             .send()
             .await
-            .map(|_| ())
-            .map_err(|error| failed(PUT_TOKEN, error))
+            .map_err(|error| failed(LIST_TOKENS, error))?;
+        let token = |item: &Item| {
+            let missing = || unreadable(LIST_TOKENS, keys::BODY);
+            let json = get_text(item, keys::BODY).ok_or_else(missing)?;
+            serde_json::from_str(json).map_err(|error| PortError::permanent(LIST_TOKENS, error))
+        };
+        output.items().iter().map(token).collect()
     }
 
     async fn pairing(&self, tenant: &Tenant) -> Result<(u64, Option<Pairing>), PortError> {

@@ -10,9 +10,9 @@ use sop_core::engine::{Head, SlotChange};
 use sop_core::event::Source;
 use sop_core::id::{Digest, RunId, SopName, Tenant};
 use sop_runtime::port::{
-    Blobs, Catalog, Consumer, CronCursor, EventLog, Failure, Failures, Heads, Idempotency, Journal,
-    LogLine, LogQuery, Message, Pairing, Queue, QueueName, Routine, Routines, Token, Tokens,
-    Version, Versions, Waiting, Waits,
+    Blobs, Catalog, Consumer, CronCursor, EventLog, Failure, Failures, Grant, Heads, Idempotency,
+    Journal, LogLine, LogQuery, Message, Pairing, Queue, QueueName, RateLimits, Role, Routine,
+    Routines, Token, Tokens, Version, Versions, Waiting, Waits,
 };
 use sop_testkit::ids::{
     EPOCH, fresh, fresh_event, fresh_head, fresh_run, fresh_tenant, no_change, sealed, sop,
@@ -289,6 +289,8 @@ async fn idempotency(store: &DynamoStore, bill: &mut Bill) {
 
 async fn tokens(store: &DynamoStore, bill: &mut Bill) {
     let token = Token {
+        role: Role::Operator,
+        revoked_at: None,
         hash: Digest::of(fresh("token").as_bytes()),
         tenant: fresh_tenant(),
         subject: "paired:1a2b3c4d".into(),
@@ -298,10 +300,20 @@ async fn tokens(store: &DynamoStore, bill: &mut Bill) {
     bill.of("put_token", store.put_token(&token)).await;
     bill.of("token", store.token(&token.hash)).await;
     bill.of("token, not there", store.token(&Digest::of(fresh("token").as_bytes()))).await;
-    let pairing = Pairing { code: None, expires_at: EPOCH, failures: 0, locked_until: EPOCH };
+    let pairing = Pairing {
+        code: None,
+        expires_at: EPOCH,
+        failures: 0,
+        locked_until: EPOCH,
+        grant: Grant::default(),
+    };
     bill.of("set_pairing", store.set_pairing(&token.tenant, 0, &pairing)).await;
     bill.of("set_pairing, another version", store.set_pairing(&token.tenant, 0, &pairing)).await;
     bill.of("pairing", store.pairing(&token.tenant)).await;
+    bill.of("tokens, of 1", store.tokens(&token.tenant, None, 50)).await;
+    for what in ["take", "take, all taken"] {
+        bill.of(what, store.take(&token.tenant, "hook/ip/192.0.2.1", EPOCH, 1, EPOCH)).await;
+    }
 }
 
 async fn cron(store: &DynamoStore, bill: &mut Bill) {

@@ -1,7 +1,7 @@
 //! The words that keys can have for a value.
 
 use super::flow::{AdmissionPolicy, Delegation, Delivery};
-use super::model::{Auth, ExecutionMode, Priority, StepKind};
+use super::model::{Auth, ExecutionMode, Priority, Scheme, StepKind};
 use super::policy::OnTimeout;
 
 pub(super) const MODES: &[(&str, ExecutionMode)] = &[
@@ -57,7 +57,16 @@ pub(super) const ON_TIMEOUTS: &[(&str, OnTimeout)] = &[
     ("auto_approve", OnTimeout::AutoApprove),
 ];
 
-pub(super) const AUTHS: &[(&str, Auth)] = &[("bearer", Auth::Bearer), ("none", Auth::None)];
+/// The first two say the same.
+pub(super) const AUTHS: &[(&str, Auth)] =
+    &[("token", Auth::Bearer), ("bearer", Auth::Bearer), ("none", Auth::None)];
+
+pub(super) const SCHEMES: &[(&str, Scheme)] = &[
+    ("github", Scheme::Github),
+    ("stripe", Scheme::Stripe),
+    ("slack", Scheme::Slack),
+    ("standard-webhooks", Scheme::StandardWebhooks),
+];
 
 pub(super) const FLAGS: &[(&str, bool)] = &[("true", true), ("false", false)];
 

@@ -25,6 +25,8 @@ pub(super) enum Shape {
     Texts,
     /// A list of routes.
     Routes,
+    /// A word, or a table that says how callers sign.
+    Auth,
 }
 
 /// One key of a table.
@@ -125,6 +127,13 @@ pub(super) const ROUTES: &[(&str, &[Key])] = &[
     ("mqtt", &[key("topic", Shape::Text, "The MQTT topic, without wildcards.")]),
 ];
 
+/// The keys of an `auth` that is a table; the first two are required.
+pub(super) const AUTH: &[Key] = &[
+    key("type", Shape::Choice(|| choice::names(choice::SCHEMES)), "How the sender signs."),
+    key("secret", Shape::Text, "Name of the signing secret among the host's, or a list of names."),
+    key("tolerance", Shape::Duration, "How far off the sender's clock may be; `5m` when left out."),
+];
+
 const CONDITION: Key = key("condition", Shape::Text, "What must hold of the payload.");
 
 const EVENT_KEY: Key = key(
@@ -146,8 +155,8 @@ pub(super) const TRIGGERS: &[(&str, usize, &[Key])] = &[
             key("method", Shape::Choice(|| METHODS.to_vec()), "HTTP method; any when left out."),
             key(
                 "auth",
-                Shape::Choice(|| choice::names(choice::AUTHS)),
-                "What the caller must show.",
+                Shape::Auth,
+                "What the caller must show: a token, nothing, or a signature.",
             ),
             CONDITION,
         ],

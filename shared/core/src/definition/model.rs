@@ -60,7 +60,7 @@ pub enum StepKind {
 }
 
 /// What a webhook caller must show.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Auth {
     /// A paired bearer token.
@@ -68,6 +68,54 @@ pub enum Auth {
     Bearer,
     /// Nothing: the path is public.
     None,
+    /// A signature over the request; no token.
+    Signed(Signed),
+}
+
+/// Whose signatures a webhook takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signed {
+    /// How they are made.
+    pub scheme: Scheme,
+    /// Names of secrets among the host's, of which any one may have signed; at least one.
+    pub secrets: Vec<String>,
+    /// Seconds for which the sender's clock may be off; [`crate::signature::TOLERANCE_SECS`] when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tolerance_secs: Option<u64>,
+}
+
+/// How a sender of webhooks signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scheme {
+    /// `X-Hub-Signature-256`, over the body alone.
+    Github,
+    /// `Stripe-Signature`, over time stamp and body.
+    Stripe,
+    /// `X-Slack-Signature`, over time stamp and body.
+    Slack,
+    /// `webhook-signature`, over id, time stamp and body.
+    StandardWebhooks,
+}
+
+impl Scheme {
+    /// The name used in definitions and in ledgers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Github => "github",
+            Self::Stripe => "stripe",
+            Self::Slack => "slack",
+            Self::StandardWebhooks => "standard-webhooks",
+        }
+    }
+
+    /// Whether a signature says when it was made.
+    pub const fn is_timed(self) -> bool {
+        match self {
+            Self::Github => false,
+            Self::Stripe | Self::Slack | Self::StandardWebhooks => true,
+        }
+    }
 }
 
 /// What starts an SOP.
@@ -129,7 +177,7 @@ impl Trigger {
     pub const fn key(&self) -> Option<&ValuePath> {
         match self {
             Self::Mqtt { key, .. } | Self::Peripheral { key, .. } => key.as_ref(),
-            Self::Manual | Self::Webhook(_) | Self::Cron { .. } => None,
+            Self::Manual | Self::Webhook(_) | Self::Cron { .. } | Self::Event { .. } => None,
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::choice;
 use super::keys::{self, Key, Shape};
 
 const DRAFT: &str = "http://json-schema.org/draft-07/schema#";
@@ -71,6 +72,16 @@ fn property(key: &Key) -> Value {
     property
 }
 
+fn auth() -> Value {
+    let mut signed = table(&keys::AUTH.iter().collect::<Vec<_>>(), &["type", "secret"]);
+    let name = json!({ "type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_-]{0,63}$" });
+    signed["properties"]["secret"] = json!({
+        "description": signed["properties"]["secret"]["description"],
+        "oneOf": [name, { "type": "array", "items": name, "minItems": 1 }],
+    });
+    json!({ "oneOf": [{ "type": "string", "enum": choice::names(choice::AUTHS) }, signed] })
+}
+
 fn shape(shape: Shape) -> Value {
     match shape {
         Shape::Name => {
@@ -87,6 +98,7 @@ fn shape(shape: Shape) -> Value {
         Shape::Texts => {
             json!({ "type": "array", "minItems": 1, "items": { "type": "string", "minLength": 1 } })
         }
+        Shape::Auth => auth(),
         Shape::Routes => {
             let routes = keys::ROUTES.iter().map(|(name, own)| tagged(name, 1, own));
             json!({ "type": "array", "items": { "oneOf": routes.collect::<Vec<_>>() } })

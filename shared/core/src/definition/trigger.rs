@@ -4,19 +4,17 @@ use std::ops::Range;
 
 use toml::de::DeTable;
 
-use super::choice::AUTHS;
+use super::auth;
 use super::code;
 use super::diagnostic::{Sink, choices, quoted};
 use super::fields::{self, Keys, Text};
 use super::keys::{self, METHODS};
 use super::literal;
 use super::manifest;
-use super::model::{Auth, Trigger, WebhookTrigger};
+use super::model::{Trigger, WebhookTrigger};
 use crate::condition::{Condition, ValuePath};
 use crate::cron::CronExpr;
 use crate::topic::TopicFilter;
-
-const LATER_AUTHS: &[&str] = &["github", "stripe", "slack", "standard"];
 
 /// Reads one trigger; `None` when something about it was reported.
 ///
@@ -71,7 +69,7 @@ fn webhook(sink: &mut Sink<'_>, table: &DeTable<'_>, at: &Range<usize>) -> Optio
     let path = required(sink, table, "path", "a webhook trigger", at)
         .and_then(|path| checked_path(sink, path));
     let method = method(sink, table);
-    let auth = auth(sink, table);
+    let auth = auth::read(sink, table);
     let condition = condition(sink, table);
     Some(Trigger::Webhook(WebhookTrigger { path: path?, method, auth, condition }))
 }
@@ -111,17 +109,6 @@ fn method(sink: &mut Sink<'_>, table: &DeTable<'_>) -> Option<String> {
     let message = format!("{} is not an HTTP method", quoted(method.text));
     sink.error_with_help(code::BAD_METHOD, method.span, message, choices(method.text, METHODS));
     None
-}
-
-fn auth(sink: &mut Sink<'_>, table: &DeTable<'_>) -> Auth {
-    match table.get("auth").and_then(|value| Some((value.get_ref().as_str()?, value.span()))) {
-        Some((scheme, at)) if LATER_AUTHS.contains(&scheme) => {
-            let message = format!("auth {} is not supported by this version yet", quoted(scheme));
-            sink.error(code::LATER_TRIGGER, at, message);
-            Auth::default()
-        }
-        Some(_) | None => fields::choice(sink, table, "auth", AUTHS).unwrap_or_default(),
-    }
 }
 
 fn mqtt(sink: &mut Sink<'_>, table: &DeTable<'_>, at: &Range<usize>) -> Option<Trigger> {

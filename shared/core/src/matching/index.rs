@@ -6,7 +6,7 @@ use super::trie::Trie;
 use super::{Listed, Snapshot, Wait, event_keys, event_subject, peripheral_subject};
 use crate::condition::{Condition, Payload};
 use crate::cron::CronExpr;
-use crate::definition::{Auth, Trigger, WebhookTrigger};
+use crate::definition::{Auth, Signed, Trigger, WebhookTrigger};
 use crate::event::{Event, Source};
 use crate::id::SopName;
 use crate::ingress;
@@ -59,8 +59,24 @@ pub enum WebhookRoute {
     /// A trigger may match, its condition permitting.
     Known {
         /// What the caller must show.
-        auth: Auth,
+        demands: Demands,
     },
+}
+
+/// What a caller of a path must show: all that its triggers ask for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Demands {
+    /// A bearer token.
+    pub token: bool,
+    /// A signature of each of these.
+    pub signed: Vec<Signed>,
+}
+
+impl Demands {
+    /// Whether nothing has to be shown.
+    pub fn is_public(&self) -> bool {
+        !self.token && self.signed.is_empty()
+    }
 }
 
 /// One schedule of one SOP.
@@ -221,7 +237,7 @@ impl Index {
 
     /// What a request for `path` with `method` (upper case) meets, before anything is read of it.
     ///
-    /// A path is public only when every trigger that has it, for whatever method, says so.
+    /// A path asks for all that its triggers, for whatever method, ask for: public only when every one says so.
     pub fn webhook_route(&self, path: &str, method: &str) -> WebhookRoute {
         let Some(slots) = self.webhooks.get(path) else {
             return match &self.waits {
@@ -238,14 +254,22 @@ impl Index {
                 webhooks.iter().filter_map(|webhook| webhook.method.clone()).collect();
             return WebhookRoute::WrongMethod { allowed: methods.into_iter().collect() };
         }
-        let is_public = webhooks.iter().all(|webhook| webhook.auth == Auth::None);
-        WebhookRoute::Known { auth: if is_public { Auth::None } else { Auth::Bearer } }
+        let mut demands = Demands::default();
+        for webhook in webhooks {
+            match &webhook.auth {
+                Auth::None => {}
+                Auth::Bearer => demands.token = true,
+                Auth::Signed(signed) if demands.signed.contains(signed) => {}
+                Auth::Signed(signed) => demands.signed.push(signed.clone()),
+            }
+        }
+        WebhookRoute::Known { demands }
     }
 
     /// What a caller of `path` with `method` must show; `None` when no trigger takes it.
-    pub fn webhook_auth(&self, path: &str, method: &str) -> Option<Auth> {
+    pub fn webhook_demands(&self, path: &str, method: &str) -> Option<Demands> {
         match self.webhook_route(path, method) {
-            WebhookRoute::Known { auth } => Some(auth),
+            WebhookRoute::Known { demands } => Some(demands),
             WebhookRoute::Unknown | WebhookRoute::WrongMethod { .. } => None,
         }
     }
@@ -306,9 +330,11 @@ impl Index {
             Trigger::Peripheral { board, signal, .. } => {
                 TopicFilter::parse(&ingress::uplink_topic(board, signal)).ok()
             }
-            Trigger::Manual | Trigger::Webhook(_) | Trigger::Mqtt { .. } | Trigger::Cron { .. } => {
-                None
-            }
+            Trigger::Manual
+            | Trigger::Webhook(_)
+            | Trigger::Mqtt { .. }
+            | Trigger::Cron { .. }
+            | Trigger::Event { .. } => None,
         });
         let uplinks: BTreeSet<TopicFilter> = uplinks.collect();
         self.topic_filters().into_iter().cloned().chain(uplinks).collect()

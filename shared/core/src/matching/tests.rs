@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::condition::{Condition, Payload};
-use crate::definition::{AdmissionPolicy, Auth, Priority, WebhookTrigger};
+use crate::definition::{AdmissionPolicy, Auth, Priority, Scheme, Signed, WebhookTrigger};
 use crate::event::{Data, Event, Source};
 use crate::id::{EventId, Tenant};
 use crate::time::Timestamp;
@@ -351,6 +351,33 @@ fn candidates_leave_out_what_the_event_has_nothing_to_do_with() {
     assert_eq!(json["matched"], false);
 }
 
+/// Whether the path is public; `None` when nothing takes it.
+fn shows(index: &Index, path: &str, method: &str) -> Option<bool> {
+    index.webhook_demands(path, method).map(|demands| demands.is_public())
+}
+
+#[test]
+fn what_the_triggers_of_a_path_ask_for_adds_up() {
+    let signed = |secret: &str| {
+        Auth::Signed(Signed {
+            scheme: Scheme::Github,
+            secrets: vec![secret.into()],
+            tolerance_secs: None,
+        })
+    };
+    let triggers = |path: &str, auths: &[Auth]| {
+        auths.iter().map(|auth| for_method("POST", path, auth.clone())).collect::<Vec<_>>()
+    };
+    let index = Index::build([
+        listed("a", triggers("/sop/one", &[signed("x"), Auth::None])),
+        listed("b", triggers("/sop/one", &[signed("x")])),
+        listed("c", triggers("/sop/both", &[signed("x"), signed("y"), Auth::Bearer])),
+    ]);
+    let demands = |path: &str| index.webhook_demands(path, "POST").unwrap();
+    assert_eq!((demands("/sop/one").token, demands("/sop/one").signed.len()), (false, 1));
+    assert_eq!((demands("/sop/both").token, demands("/sop/both").signed.len()), (true, 2));
+}
+
 #[test]
 fn a_webhook_path_knows_its_methods_and_what_a_caller_must_show() {
     let index = Index::build([
@@ -368,10 +395,10 @@ fn a_webhook_path_knows_its_methods_and_what_a_caller_must_show() {
     let allowed = vec!["POST".to_owned(), "PUT".to_owned()];
     assert_eq!(index.webhook_route("/sop/x", "GET"), WebhookRoute::WrongMethod { allowed });
     // One trigger that asks for a token closes the path, whatever its method.
-    assert_eq!(index.webhook_auth("/sop/x", "POST"), Some(Auth::Bearer));
-    assert_eq!(index.webhook_auth("/sop/open", "POST"), Some(Auth::None));
-    assert_eq!(index.webhook_auth("/sop/open", "GET"), None);
-    assert_eq!(index.webhook_auth("/webhook", "DELETE"), Some(Auth::Bearer));
+    assert_eq!(shows(&index, "/sop/x", "POST"), Some(false));
+    assert_eq!(shows(&index, "/sop/open", "POST"), Some(true));
+    assert_eq!(shows(&index, "/sop/open", "GET"), None);
+    assert_eq!(shows(&index, "/webhook", "DELETE"), Some(false));
     let put = Event { method: Some("PUT".into()), ..event(Source::Webhook, "/sop/x", "") };
     let found = index.matches(&put, &Payload::new(&put.data));
     assert_eq!(found, [Match { sop: 0, trigger: 1 }]);

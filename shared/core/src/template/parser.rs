@@ -285,7 +285,7 @@ impl<'t> Parser<'t> {
 }
 
 /// Whether `name` can name a secret.
-pub(super) fn is_secret_name(name: &str) -> bool {
+pub(crate) fn is_secret_name(name: &str) -> bool {
     name.len() <= SECRET_NAME_CHARS_MAX
         && name.starts_with(|c: char| c.is_ascii_alphabetic())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))

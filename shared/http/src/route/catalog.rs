@@ -14,7 +14,7 @@ use sop_core::matching::describe;
 use sop_runtime::flow::{self, ByHand, FlowError, Published, Sources};
 use sop_runtime::port::{Clock, Queue, Store};
 
-use crate::auth::caller;
+use crate::auth::{operator, reader};
 use crate::problem::Problem;
 use crate::request::{
     DEFINITIONS_BYTES_MAX, Segments, bad_body, json, key, read, segments, sop_name,
@@ -32,7 +32,7 @@ where
     Q: Queue + 'static,
     C: Clock + 'static,
 {
-    caller(&host, &headers).await?;
+    reader(&host, &headers).await?;
     let head = host.store.catalog_head(&host.tenant).await.map_err(FlowError::from)?;
     let (version, active) = match head {
         Some(head) => (head.version, host.pinned(&head.snapshot).await?),
@@ -71,7 +71,7 @@ where
     Q: Queue + 'static,
     C: Clock + 'static,
 {
-    caller(&host, &headers).await?;
+    reader(&host, &headers).await?;
     let name = sop_name(&segments(name)?)?;
     let active = host.active().await?;
     let Some(listed) = active.index.find(&name) else {
@@ -91,7 +91,7 @@ where
     Q: Queue + 'static,
     C: Clock + 'static,
 {
-    let caller = caller(&host, &headers).await?;
+    let caller = operator(&host, &headers).await?;
     let body = read(body, DEFINITIONS_BYTES_MAX).await?;
     let push: Push = json(&body)?;
     if push.draft && push.prune {
@@ -147,7 +147,7 @@ where
     Q: Queue + 'static,
     C: Clock + 'static,
 {
-    let caller = caller(&host, &headers).await?;
+    let caller = operator(&host, &headers).await?;
     let name = sop_name(&segments(name)?)?;
     let data = ingress::webhook_body(&read(body, PAYLOAD_BYTES_MAX).await?)?;
     let key = key(&headers)?;

@@ -12,7 +12,7 @@ use sop_runtime::envelope::{Body as Carried, Envelope};
 use sop_runtime::flow::{self, Dead};
 use sop_runtime::port::{Clock, DeadLetters, DeadQueue, Queue, Store, Which};
 
-use crate::auth::caller;
+use crate::auth::{operator, reader};
 use crate::problem::Problem;
 use crate::request::{Segments, json as object, of_query, read, segments};
 use crate::route::Shared;
@@ -35,7 +35,7 @@ where
     Q: Queue + DeadLetters + 'static,
     C: Clock + 'static,
 {
-    caller(&host, &headers).await?;
+    reader(&host, &headers).await?;
     let asked: DeadAsked = of_query(&uri)?;
     let limit = asked.limit.and_then(|limit| usize::try_from(limit).ok());
     let limit = limit.unwrap_or(LETTERS_DEFAULT).clamp(1, LETTERS_MAX);
@@ -61,7 +61,7 @@ where
     Q: Queue + DeadLetters + 'static,
     C: Clock + 'static,
 {
-    caller(&host, &headers).await?;
+    reader(&host, &headers).await?;
     let (queue, id) = segments(place)?;
     let queue = queue_of(&queue)?;
     let Some(dead) = flow::dead_letter(&host, queue, &id).await? else {
@@ -83,7 +83,7 @@ where
     Q: Queue + DeadLetters + 'static,
     C: Clock + 'static,
 {
-    let caller = caller(&host, &headers).await?;
+    let caller = operator(&host, &headers).await?;
     let (queue, which) = order(&read(body, ORDER_BYTES_MAX).await?)?;
     let Some(home) = queue.home() else {
         return Err(Problem::new(
@@ -111,7 +111,7 @@ where
     Q: Queue + DeadLetters + 'static,
     C: Clock + 'static,
 {
-    let caller = caller(&host, &headers).await?;
+    let caller = operator(&host, &headers).await?;
     let (queue, which) = order(&read(body, ORDER_BYTES_MAX).await?)?;
     let discarded = flow::discard(&host, queue, &which, &caller.subject).await?;
     if discarded == 0 && which != Which::All {

@@ -17,7 +17,7 @@ use sop_core::topic::check_name;
 use sop_runtime::flow::{self, Door, EventFilter, Recorded, Replayed};
 use sop_runtime::port::{Clock, LogQuery, Queue, Store};
 
-use crate::auth::caller;
+use crate::auth::{operator, reader};
 use crate::problem::Problem;
 use crate::request::{Paging, Segments, json, of_query, read, segments, sop_name};
 use crate::route::Shared;
@@ -36,7 +36,7 @@ where
     Q: Queue + 'static,
     C: Clock + 'static,
 {
-    caller(&host, &headers).await?;
+    reader(&host, &headers).await?;
     let paging = Paging::of(&uri)?;
     let (since, until) = paging.span(host.now())?;
     let query = LogQuery {
@@ -70,7 +70,7 @@ where
     Q: Queue + 'static,
     C: Clock + 'static,
 {
-    caller(&host, &headers).await?;
+    reader(&host, &headers).await?;
     let event = event_id(&segments(event)?)?;
     let Some(Recorded { line, data, .. }) = flow::recorded(&host, &event).await? else {
         return Err(no_event(&event));
@@ -97,7 +97,7 @@ where
     Q: Queue + 'static,
     C: Clock + 'static,
 {
-    let caller = caller(&host, &headers).await?;
+    let caller = operator(&host, &headers).await?;
     let event = event_id(&segments(event)?)?;
     let asked: Replay = json(&read(body, ORDER_BYTES_MAX).await?)?;
     let sop = asked.sop.as_deref().map(sop_name).transpose()?;
@@ -138,7 +138,7 @@ where
     Q: Queue + 'static,
     C: Clock + 'static,
 {
-    let caller = caller(&host, &headers).await?;
+    let caller = operator(&host, &headers).await?;
     // Room for the object around the payload.
     let asked: Emit = json(&read(body, PAYLOAD_BYTES_MAX + 1_024).await?)?;
     check_subject(&asked)?;

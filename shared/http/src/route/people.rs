@@ -13,7 +13,7 @@ use sop_core::limits::PAYLOAD_BYTES_MAX;
 use sop_runtime::flow::{self, Host, Rerun, Submitted};
 use sop_runtime::port::{Clock, Queue, Store, random};
 
-use crate::auth::caller;
+use crate::auth::operator;
 use crate::problem::Problem;
 use crate::request::{
     Segments, bad_body, guidance, input_id, json, key, read, reason, run_id, segments, step_number,
@@ -42,7 +42,7 @@ where
     Q: Queue + 'static,
     C: Clock + 'static,
 {
-    let caller = caller(&host, &headers).await?;
+    let caller = operator(&host, &headers).await?;
     let run = run_id(&segments(run)?)?;
     let given: From = json(&read(body, WORDS_BYTES_MAX).await?)?;
     let key = match key(&headers)? {
@@ -67,7 +67,7 @@ where
     Q: Queue + 'static,
     C: Clock + 'static,
 {
-    let caller = caller(&host, &headers).await?;
+    let caller = operator(&host, &headers).await?;
     let run = run_id(&segments(run)?)?;
     apply(&host, &headers, &run, &caller.subject, input, None).await
 }
@@ -83,7 +83,7 @@ where
     Q: Queue + 'static,
     C: Clock + 'static,
 {
-    let caller = caller(&host, &headers).await?;
+    let caller = operator(&host, &headers).await?;
     let run = run_id(&segments(run)?)?;
     let body = read(body, DECISION_BYTES_MAX).await?;
     let asked: GateDecision = json(&body)?;
@@ -128,7 +128,7 @@ where
     Q: Queue + 'static,
     C: Clock + 'static,
 {
-    let caller = caller(&host, &headers).await?;
+    let caller = operator(&host, &headers).await?;
     let (run, step) = segments(path)?;
     let (run, step) = (run_id(&run)?, step_number(&step)?);
     // Room for the object around the output.
@@ -166,7 +166,7 @@ where
     Q: Queue + 'static,
     C: Clock + 'static,
 {
-    let caller = caller(&host, &headers).await?;
+    let caller = operator(&host, &headers).await?;
     let (run, step) = segments(path)?;
     let (run, step) = (run_id(&run)?, step_number(&step)?);
     let given: Reason = json(&read(body, WORDS_BYTES_MAX).await?)?;
@@ -186,7 +186,7 @@ where
     Q: Queue + 'static,
     C: Clock + 'static,
 {
-    let caller = caller(&host, &headers).await?;
+    let caller = operator(&host, &headers).await?;
     let run = run_id(&segments(run)?)?;
     let given: Reason = json(&read(body, WORDS_BYTES_MAX).await?)?;
     let input = Input::Cancel { reason: reason(given.reason)? };

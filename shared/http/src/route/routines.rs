@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sop_runtime::flow::{self, RoutineShown, Switched};
 use sop_runtime::port::{Clock, Queue, Store};
 
-use crate::auth::caller;
+use crate::auth::{operator, reader};
 use crate::problem::Problem;
 use crate::request::{Segments, json as object, read, segments, sop_name};
 use crate::route::Shared;
@@ -26,7 +26,7 @@ where
     Q: Queue + 'static,
     C: Clock + 'static,
 {
-    caller(&host, &headers).await?;
+    reader(&host, &headers).await?;
     let routines = flow::routines(&host).await?;
     Ok(Json(json!({ "routines": routines.iter().map(shown).collect::<Vec<_>>() })))
 }
@@ -61,7 +61,7 @@ where
     Q: Queue + 'static,
     C: Clock + 'static,
 {
-    let caller = caller(&host, &headers).await?;
+    let caller = operator(&host, &headers).await?;
     let name = sop_name(&segments(name)?)?;
     let asked: Switch = object(&read(body, ORDER_BYTES_MAX).await?)?;
     match flow::switch(&host, &name, asked.on, &caller.subject).await? {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sop_runtime::flow::{self, Shown};
 use sop_runtime::port::{Clock, Queue, Store};
 
-use crate::auth::caller;
+use crate::auth::reader;
 use crate::problem::Problem;
 use crate::request::{Paging, Segments, gate_number, run_id, segments};
 use crate::route::Shared;
@@ -23,7 +23,7 @@ where
     Q: Queue + 'static,
     C: Clock + 'static,
 {
-    caller(&host, &headers).await?;
+    reader(&host, &headers).await?;
     let paging = Paging::of(&uri)?;
     let page = flow::list_runs(&host, paging.after_run()?, paging.limit()).await?;
     Ok(Json(wire::page(&page)))
@@ -39,7 +39,7 @@ where
     Q: Queue + 'static,
     C: Clock + 'static,
 {
-    caller(&host, &headers).await?;
+    reader(&host, &headers).await?;
     let paging = Paging::of(&uri)?;
     let page = flow::inbox(&host, paging.after_place()?, paging.limit()).await?;
     Ok(Json(wire::page(&page)))
@@ -55,7 +55,7 @@ where
     Q: Queue + 'static,
     C: Clock + 'static,
 {
-    caller(&host, &headers).await?;
+    reader(&host, &headers).await?;
     let run = run_id(&segments(run)?)?;
     Ok(Json(json!(flow::run_detail(&host, &run).await?.view)))
 }
@@ -71,7 +71,7 @@ where
     Q: Queue + 'static,
     C: Clock + 'static,
 {
-    caller(&host, &headers).await?;
+    reader(&host, &headers).await?;
     let (run, gate) = segments(path)?;
     let (run, gate) = (run_id(&run)?, gate_number(&gate)?);
     match flow::gate_shown(&host, &run, gate).await? {
@@ -90,7 +90,7 @@ where
     Q: Queue + 'static,
     C: Clock + 'static,
 {
-    caller(&host, &headers).await?;
+    reader(&host, &headers).await?;
     let run = run_id(&segments(run)?)?;
     let detail = flow::run_detail(&host, &run).await?;
     let entries = flow::journal(&host, &run).await?;

@@ -9,7 +9,7 @@ use sop_core::id::Digest;
 use sop_runtime::flow::{self, Activated, FlowError};
 use sop_runtime::port::{Clock, Queue, Store};
 
-use crate::auth::caller;
+use crate::auth::{operator, reader};
 use crate::problem::Problem;
 use crate::request::{Segments, json as object, read, segments, sop_name};
 use crate::route::Shared;
@@ -28,7 +28,7 @@ where
     Q: Queue + 'static,
     C: Clock + 'static,
 {
-    caller(&host, &headers).await?;
+    reader(&host, &headers).await?;
     let name = sop_name(&segments(name)?)?;
     let versions = flow::versions(&host, Some(&name)).await?;
     if versions.is_empty() {
@@ -73,7 +73,7 @@ where
     Q: Queue + 'static,
     C: Clock + 'static,
 {
-    let caller = caller(&host, &headers).await?;
+    let caller = operator(&host, &headers).await?;
     let name = sop_name(&segments(name)?)?;
     let asked: Activate = object(&read(body, ORDER_BYTES_MAX).await?)?;
     let digest = asked.digest.as_deref().map(digest_of).transpose()?;
@@ -93,7 +93,7 @@ where
     Q: Queue + 'static,
     C: Clock + 'static,
 {
-    let caller = caller(&host, &headers).await?;
+    let caller = operator(&host, &headers).await?;
     let name = sop_name(&segments(name)?)?;
     let by = &caller.subject;
     let done = flow::archive(&host, &name, by).await?;
@@ -121,7 +121,7 @@ where
     Q: Queue + 'static,
     C: Clock + 'static,
 {
-    caller(&host, &headers).await?;
+    reader(&host, &headers).await?;
     let digest = digest_of(&segments(digest)?)?;
     match host.definition(&digest).await {
         Ok(definition) => Ok(Json(json!({ "sop": &*definition, "digest": digest }))),

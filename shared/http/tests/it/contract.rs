@@ -30,7 +30,7 @@ async fn doors_answer_as_documented() {
     let paired = ask("POST /pair").header("x-pairing-code", code).taken(&world, 200).await;
     assert_eq!(members(&paired), "subject token");
     let made = ask("POST /api/pairing-codes").bearer(&world.token).taken(&world, 201).await;
-    assert_eq!(members(&made), "code expires_in_secs");
+    assert_eq!(members(&made), "code expires_in_secs role");
     assert_eq!(made["expires_in_secs"], 600);
     let hook = ask("POST /sop/deploy").bearer(&world.token).header("x-idempotency-key", "k");
     let accepted = hook.body("{}").taken(&world, 202).await;

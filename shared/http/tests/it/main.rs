@@ -1,6 +1,7 @@
 //! The router, as callers meet it: over memory ports and a clock that stands still.
 
 mod api;
+mod attacks;
 mod contract;
 mod decisions;
 mod definitions;
@@ -12,7 +13,10 @@ mod log;
 mod operate;
 mod operations;
 mod pairing;
+mod rates;
 mod request;
 mod schemas;
+mod signed;
+mod tokens;
 mod versions;
 mod world;

@@ -1,7 +1,9 @@
 //! A request and what it must be answered.
 
 use std::io;
+use std::net::IpAddr;
 
+use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, header};
 use futures_util::stream;
@@ -19,6 +21,7 @@ pub(crate) struct Ask {
     headers: Vec<(String, Vec<u8>)>,
     body: Vec<u8>,
     chunked: bool,
+    from: Option<IpAddr>,
 }
 
 /// An answer.
@@ -38,6 +41,7 @@ pub(crate) fn ask(line: &str) -> Ask {
         headers: Vec::new(),
         body: Vec::new(),
         chunked: false,
+        from: None,
     }
 }
 
@@ -66,7 +70,17 @@ impl Ask {
         self
     }
 
+    /// Sends it from this address.
+    pub(crate) fn from(mut self, address: IpAddr) -> Self {
+        self.from = Some(address);
+        self
+    }
+
     pub(crate) async fn send(&self, world: &World) -> Answer {
+        self.send_to(world.router.clone()).await
+    }
+
+    pub(crate) async fn send_to(&self, router: Router) -> Answer {
         let mut request = Request::builder()
             .method(Method::from_bytes(self.method.as_bytes()).expect("a method"))
             .uri(&self.path);
@@ -81,9 +95,11 @@ impl Ask {
             request = request.header(header::CONTENT_LENGTH, self.body.len());
             Body::from(self.body.clone())
         };
-        let request = request.body(body).expect("a request");
-        let response =
-            world.router.clone().oneshot(request).await.expect("a router always answers");
+        let mut request = request.body(body).expect("a request");
+        if let Some(address) = self.from {
+            request.extensions_mut().insert(sop_http::Peer(address));
+        }
+        let response = router.oneshot(request).await.expect("a router always answers");
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.expect("a body");
         Answer {

@@ -6,9 +6,10 @@ use axum::Router;
 use serde_json::{Value, json};
 use sop_core::definition::SourceFiles;
 use sop_core::id::{Digest, Tenant};
+use sop_runtime::flow::settings::Gateway;
 use sop_runtime::flow::{self, Host, Published, Push, Sources};
-use sop_runtime::port::{Clock, Token, Tokens};
-use sop_testkit::{ManualClock, Memory};
+use sop_runtime::port::{Clock, Role, Token, Tokens};
+use sop_testkit::{ManualClock, Memory, MemorySecrets};
 
 use crate::log;
 use crate::request::ask;
@@ -30,6 +31,14 @@ const GUARDED: &str = "[sop]\nname = \"guarded\"\ndescription = \"g\"\nversion =
 const OPEN: &str = "[sop]\nname = \"open\"\ndescription = \"o\"\nversion = \"1.0.0\"\n\
     [[triggers]]\ntype = \"webhook\"\npath = \"/sop/open\"\nmethod = \"PUT\"\nauth = \"none\"\n";
 
+/// The host's secrets. No answer, log line or ledger may ever have one of them.
+pub(crate) const SECRETS: [(&str, &str); 4] = [
+    ("hook-old", "b2xkLWhvb2stc2VjcmV0"),
+    ("hook-new", "bmV3LWhvb2stc2VjcmV0"),
+    ("layer", "the-second-layer-s3cret"),
+    ("broken", "%not-base-64%"),
+];
+
 /// What a test works on.
 pub(crate) struct World {
     pub(crate) memory: Memory,
@@ -45,18 +54,31 @@ pub(crate) fn files(directory: &str, toml: &str) -> SourceFiles {
 }
 
 impl World {
+    /// A host on which nobody is counted.
     pub(crate) async fn new() -> Self {
+        Self::with(|gateway| {
+            gateway.webhook_rate_limit_per_minute = 0;
+            gateway.pair_rate_limit_per_minute = 0;
+        })
+        .await
+    }
+
+    /// A host whose doors are as `set` leaves them.
+    pub(crate) async fn with(set: impl FnOnce(&mut Gateway)) -> Self {
         log::capture();
         let clock = ManualClock::default();
         let memory = Memory::new(clock.clone());
-        let host = Arc::new(Host::new(memory.clone(), memory.clone(), clock.clone()));
+        let mut host = Host::new(memory.clone(), memory.clone(), clock.clone());
+        set(&mut host.settings.gateway);
+        let host = Arc::new(host);
+        let secrets = Arc::new(MemorySecrets::from(SECRETS));
         let sops = [files("deploy", DEPLOY), files("guarded", GUARDED), files("open", OPEN)];
         let published = flow::publish(&host, Sources::from(&sops[..]), Push::Publish, "test")
             .await
             .expect("memory takes it");
         assert!(matches!(published, Published::Active { .. }), "{published:?}");
         let (token, _) = flow::issue_token(&host, "paired").await.expect("memory takes it");
-        let router = sop_http::all(Arc::clone(&host));
+        let router = sop_http::all(Arc::clone(&host), Arc::clone(&secrets));
         Self { memory, clock, host, router, token }
     }
 
@@ -99,6 +121,27 @@ impl World {
         assert!(matches!(published, Published::Active { .. }), "{published:?}");
     }
 
+    /// Publishes an SOP for each sender that signs, at `/sop/signed/SCHEME`, and two whose secret is of no use.
+    pub(crate) async fn publish_signed(&self) {
+        let both = "[\"hook-old\", \"hook-new\"]";
+        for (name, scheme, secret) in [
+            ("github", "github", both),
+            ("stripe", "stripe", both),
+            ("slack", "slack", both),
+            ("standard-webhooks", "standard-webhooks", both),
+            ("missing", "standard-webhooks", "\"no-such-secret\""),
+            ("broken", "standard-webhooks", "\"broken\""),
+        ] {
+            let toml = format!(
+                "[[triggers]]\ntype = \"webhook\"\npath = \"/sop/signed/{name}\"\nmethod = \"POST\"\n\
+                 auth = {{ type = \"{scheme}\", secret = {secret} }}\n"
+            );
+            self.publish(&format!("signed-{name}"), &toml, STEPS, "").await;
+        }
+        // What was looked at a moment ago is taken to be the newest.
+        self.clock.advance(2_001);
+    }
+
     /// A new run of `sop`, started by the holder of `token`.
     pub(crate) async fn start(&self, sop: &str, token: &str, payload: &str) -> String {
         let path = format!("POST /api/sops/{sop}/run");
@@ -131,8 +174,10 @@ impl World {
             hash: Digest::of(text.as_bytes()),
             tenant,
             subject: subject.into(),
+            role: Role::Operator,
             issued_at: self.clock.now(),
             expires_at,
+            revoked_at: None,
         };
         self.memory.put_token(&token).await.expect("memory takes it");
         text.to_owned()

@@ -166,6 +166,15 @@ CREATE TABLE IF NOT EXISTS routine (
     routine TEXT NOT NULL,
     PRIMARY KEY (tenant, sop)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS rate (
+    tenant TEXT NOT NULL,
+    client TEXT NOT NULL,
+    window INTEGER NOT NULL,
+    taken INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (tenant, client, window)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS rate_expired ON rate (expires_at);
 ";
 
 /// Makes sure that the file at `path` is a store of this format, making one of an empty file.
@@ -179,7 +188,11 @@ pub(super) fn prepare(path: &Path, connection: &mut Connection) -> Result<(), Op
     let things = number("SELECT count(*) FROM sqlite_schema").map_err(refused)?;
     match (application, format) {
         (0, 0) if things == 0 => create(connection).map_err(refused),
-        (APPLICATION_ID, FORMAT) => connection.execute_batch(ADDED).map_err(refused),
+        (APPLICATION_ID, FORMAT) => match connection.is_readonly("main") {
+            Ok(true) => Ok(()),
+            Ok(false) => connection.execute_batch(ADDED).map_err(refused),
+            Err(source) => Err(refused(source)),
+        },
         (APPLICATION_ID, found) if found > FORMAT => {
             Err(OpenError::Newer { path: path.into(), found, newest: FORMAT })
         }

@@ -32,6 +32,27 @@ impl Tokens for Sqlite {
         .await
     }
 
+    async fn tokens(
+        &self,
+        tenant: &Tenant,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Token>, PortError> {
+        let limit = integer(limit);
+        self.read("list tokens", |connection| {
+            connection
+                .prepare_cached(
+                    "SELECT token FROM token WHERE token ->> 'tenant' = ?1 AND hash > ?2
+                     ORDER BY hash LIMIT ?3",
+                )?
+                .query_map(params![tenant.as_str(), after.unwrap_or(""), limit], |row| {
+                    let token = row.get_ref(0)?.as_str()?;
+                    serde_json::from_str(token).map_err(|source| unreadable(0, source))
+                })?
+                .collect()
+        })
+    }
+
     async fn pairing(&self, tenant: &Tenant) -> Result<(u64, Option<Pairing>), PortError> {
         let found = self.read("read the pairing state", |connection| {
             connection

@@ -110,6 +110,7 @@ impl At {
     }
 }
 
+/// The run as it is now. One of another tenant is none: ids are all that callers know of them.
 pub(super) async fn load<S, Q, C>(host: &Host<S, Q, C>, run: &RunId) -> Result<At, FlowError>
 where
     S: Journal + Catalog,
@@ -118,6 +119,9 @@ where
     let sealed: Sealed =
         host.store.latest(run).await?.ok_or_else(|| FlowError::NoRun(run.clone()))?;
     let entry = sealed.open()?;
+    if entry.after.identity.tenant != host.tenant {
+        return Err(FlowError::NoRun(run.clone()));
+    }
     let sop = host.definition(&entry.after.identity.definition).await?;
     Ok(At { sop, hash: sealed.hash, entry })
 }

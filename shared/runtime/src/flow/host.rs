@@ -3,7 +3,7 @@
 use sop_core::Timestamp;
 use sop_core::id::Tenant;
 
-use crate::flow::{CatalogCache, Settings};
+use crate::flow::{CatalogCache, Exhausted, Settings};
 use crate::port::Clock;
 
 /// A host: its ports, whose data it works on, and what it remembers between calls.
@@ -19,6 +19,8 @@ pub struct Host<S, Q, C> {
     pub tenant: Tenant,
     /// Definitions and the index, remembered.
     pub catalog: CatalogCache,
+    /// Clients who have had their quota, remembered.
+    pub exhausted: Exhausted,
     /// What its operator decided.
     pub settings: Settings,
 }
@@ -32,6 +34,7 @@ impl<S, Q, C: Clock> Host<S, Q, C> {
             clock,
             tenant: Tenant::default(),
             catalog: CatalogCache::default(),
+            exhausted: Exhausted::default(),
             settings: Settings::default(),
         }
     }

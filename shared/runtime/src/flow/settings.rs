@@ -17,6 +17,12 @@ pub struct Gateway {
     /// Webhook requests that one client may make in a minute; 0 for any number.
     /// Source: seed 002, section 5.
     pub webhook_rate_limit_per_minute: u32,
+    /// Tries to pair that one address may make in a minute; 0 for any number.
+    pub pair_rate_limit_per_minute: u32,
+    /// Name of the secret that every webhook must show as `X-Webhook-Secret`, besides what its trigger asks for.
+    pub webhook_secret: Option<String>,
+    /// Whether the last address of `X-Forwarded-For` is the client's: only behind a proxy that sets it.
+    pub trust_forwarded_for: bool,
 }
 
 /// The dispatch log.
@@ -31,7 +37,13 @@ pub struct Log {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            gateway: Gateway { require_pairing: true, webhook_rate_limit_per_minute: 60 },
+            gateway: Gateway {
+                require_pairing: true,
+                webhook_rate_limit_per_minute: 60,
+                pair_rate_limit_per_minute: 10,
+                webhook_secret: None,
+                trust_forwarded_for: false,
+            },
             log: Log { kept_days: 30, unmatched_per_minute: 0 },
         }
     }

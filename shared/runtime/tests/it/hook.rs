@@ -77,6 +77,12 @@ async fn answers() {
             Answer::Rejected(Rejected::NotJson { .. }) => "not json",
             Answer::Rejected(Rejected::BadPath) => "bad path",
             Answer::Rejected(Rejected::BadKey) => "bad key",
+            Answer::Rejected(Rejected::NotCloudEvent { .. } | Rejected::CloudEventBatch) => {
+                "no event"
+            }
+            Answer::WrongSecret | Answer::NoSecret | Answer::Unsigned(_) => "not signed",
+            Answer::Forbidden(_) => "forbidden",
+            Answer::TooMany => "too many",
             Answer::Unauthorized => "unauthorized",
             Answer::NoMatch { .. } => "no match",
             Answer::MethodNotAllowed { .. } => "wrong method",
@@ -123,7 +129,7 @@ async fn a_key_is_one_request() {
 /// the caller tries again.
 #[tokio::test]
 async fn a_door_may_die_at_any_call() {
-    for call in 1..=6 {
+    for call in 1..=7 {
         for moment in [Moment::Before, Moment::After] {
             let house = house().await;
             let fuse = Fuse::dead_from(call, moment);

@@ -68,9 +68,9 @@ async fn calls_are_counted() {
         body: b"",
     };
     flow::hook(&host, hook("/sop/x")).await.unwrap();
-    assert_eq!(calls(), 3, "head, snapshot, send");
+    assert_eq!(calls(), 4, "head, snapshot, rate, send");
     flow::hook(&host, hook("/sop/x")).await.unwrap();
-    assert_eq!(calls(), 1, "send");
+    assert_eq!(calls(), 2, "rate, send");
     let messages = house.received(QueueName::Events).await;
     dispatch(&host, &messages[0]).await.unwrap();
     assert_eq!(calls(), 5, "definition, append, send, project, log");

@@ -6,8 +6,8 @@ use sop_core::id::{Digest, EventId, RunId, SopName, Tenant};
 use sop_core::journal::Sealed;
 use sop_runtime::port::{
     Append, Blobs, Catalog, CatalogHead, Claim, CronCursor, EventLog, Failure, Failures, HeadPage,
-    Heads, Idempotency, Journal, LogLine, LogPage, LogQuery, Pairing, PortError, Publish, Routine,
-    Routines, Token, Tokens, Version, Versions, Waiting, Waits,
+    Heads, Idempotency, Journal, LogLine, LogPage, LogQuery, Pairing, PortError, Publish,
+    RateLimits, Routine, Routines, Token, Tokens, Version, Versions, Waiting, Waits,
 };
 
 use crate::failing::Failing;
@@ -217,6 +217,15 @@ impl<P: Tokens> Tokens for Failing<P> {
         self.fuse.guard("store a token", self.inner.put_token(token)).await
     }
 
+    async fn tokens(
+        &self,
+        tenant: &Tenant,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Token>, PortError> {
+        self.fuse.guard("list tokens", self.inner.tokens(tenant, after, limit)).await
+    }
+
     async fn pairing(&self, tenant: &Tenant) -> Result<(u64, Option<Pairing>), PortError> {
         self.fuse.guard("read the pairing state", self.inner.pairing(tenant)).await
     }
@@ -230,6 +239,20 @@ impl<P: Tokens> Tokens for Failing<P> {
         self.fuse
             .guard("change the pairing state", self.inner.set_pairing(tenant, expected, pairing))
             .await
+    }
+}
+
+impl<P: RateLimits> RateLimits for Failing<P> {
+    async fn take(
+        &self,
+        tenant: &Tenant,
+        client: &str,
+        window: Timestamp,
+        quota: u32,
+        expires_at: Timestamp,
+    ) -> Result<Option<u32>, PortError> {
+        let taken = self.inner.take(tenant, client, window, quota, expires_at);
+        self.fuse.guard("count a call", taken).await
     }
 }
 

@@ -23,6 +23,21 @@ impl Tokens for Memory {
         Ok(())
     }
 
+    async fn tokens(
+        &self,
+        tenant: &Tenant,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Token>, PortError> {
+        let state = self.state();
+        let mut tokens: Vec<Token> = state.tokens.tokens.values().cloned().collect();
+        tokens.retain(|token| token.tenant == *tenant);
+        tokens.sort_by_key(|token| token.hash.to_string());
+        tokens.retain(|token| after.is_none_or(|after| token.hash.to_string().as_str() > after));
+        tokens.truncate(limit);
+        Ok(tokens)
+    }
+
     async fn pairing(&self, tenant: &Tenant) -> Result<(u64, Option<Pairing>), PortError> {
         let state = self.state();
         Ok(match state.tokens.pairings.get(tenant) {

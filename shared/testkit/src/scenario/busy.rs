@@ -74,7 +74,8 @@ where
     S: Store + Clone + 'static,
     Q: Queue + Consumer + Clone + 'static,
 {
-    let host = Host::new(store.clone(), queue.clone(), clock.clone());
+    let mut host = Host::new(store.clone(), queue.clone(), clock.clone());
+    host.settings.gateway.webhook_rate_limit_per_minute = 0;
     let keys = format!("max_concurrent = {ACTIVE_MAX}");
     let (toml, markdown) =
         texts(&toml("busy", &keys, &webhook("/sop/busy")), &[NOOP, NOOP, WAIT, NOOP]);

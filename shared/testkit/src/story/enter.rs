@@ -2,13 +2,27 @@
 
 use sop_core::engine::{Decision, Fact, Input as Move, Run, Stand, Stored, Verdict};
 use sop_core::event::{Data, Source};
-use sop_core::id::{Digest, InputId, RunId, SopName};
-use sop_core::{ingress, matching, topic};
-use sop_runtime::flow::{self, Door, Hook, Perform, Submitted};
-use sop_runtime::port::{Journal, Token, Tokens};
+use sop_core::id::{Digest, EventId, InputId, RunId, SopName};
+use sop_core::{ingress, matching, signature, topic};
+use sop_runtime::flow::{self, Door, Hook, Perform, Sender, Submitted};
+use sop_runtime::port::{Clock, Journal, PortError, Role, Secrets, Token, Tokens};
 
 use crate::story::format::{Act, Arrival, Input};
 use crate::story::play::{PlayError, Stage, minute_from};
+
+/// The secrets of a story: whoever sends a webhook knows the one there is. Stories are about what is sent.
+struct StorySecrets;
+
+impl StorySecrets {
+    /// In the form that each scheme has.
+    const SECRET: &str = "c3Rvcnk=";
+}
+
+impl Secrets for StorySecrets {
+    async fn secret(&self, _name: &str) -> Result<Option<String>, PortError> {
+        Ok(Some(Self::SECRET.to_owned()))
+    }
+}
 
 impl<P: Perform> Stage<'_, P> {
     /// Makes the input with the number `number`, and lets what follows at once happen.
@@ -114,18 +128,32 @@ impl<P: Perform> Stage<'_, P> {
             hash: Digest::of(token.as_bytes()),
             tenant: self.host.tenant.clone(),
             subject: by.to_owned(),
+            role: Role::Operator,
             issued_at: self.host.now(),
             expires_at: None,
+            revoked_at: None,
         };
         self.host.store.put_token(&known).await.map_err(flow::FlowError::from)?;
         let active = self.host.active().await?;
         let decoded = ingress::decode_path(path).unwrap_or_default();
-        let is_public =
-            active.index.webhook_auth(&decoded, method) == Some(sop_core::definition::Auth::None);
-        let bearer = (!is_public).then_some(token.as_str());
+        let demands = active.index.webhook_demands(&decoded, method).unwrap_or_default();
+        let bearer = (!demands.is_public()).then_some(token.as_str());
         let body = payload.as_bytes();
+        let mut signed = Vec::new();
+        for signature in &demands.signed {
+            let now = self.host.now();
+            let id = match key {
+                Some(key) => key.to_owned(),
+                None => EventId::from_random(now, &self.host.clock.chance()).to_string(),
+            };
+            let headers = signature::sign(signature.scheme, StorySecrets::SECRET, &id, now, body);
+            signed.extend(headers.unwrap_or_default());
+        }
+        let headers: Vec<(&str, &str)> =
+            signed.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let sender = Sender { address: None, headers: &headers };
         let hook = Hook { method, raw_path: path, bearer, key, trace: None, body };
-        let said = match flow::hook(&self.host, hook).await? {
+        let said = match flow::take_hook(&self.host, &StorySecrets, hook, sender).await?.answer {
             // The log says the rest.
             flow::Answer::Accepted(_) | flow::Answer::NoMatch { .. } => return Ok(()),
             flow::Answer::Duplicate(_) => "came before under this key".to_owned(),
@@ -134,6 +162,11 @@ impl<P: Perform> Stage<'_, P> {
             flow::Answer::MethodNotAllowed { allowed, .. } => {
                 format!("is refused: only {} is taken", allowed.join(", "))
             }
+            flow::Answer::WrongSecret => "is refused: no webhook secret".to_owned(),
+            flow::Answer::Unsigned(why) => format!("is refused: {why}"),
+            flow::Answer::NoSecret => "is refused: a secret is missing".to_owned(),
+            flow::Answer::Forbidden(role) => format!("is refused: `{}` may not", role.as_str()),
+            flow::Answer::TooMany => "is refused: too many in this minute".to_owned(),
             flow::Answer::KeyReused => "is refused: the key came with something else".to_owned(),
         };
         let now = self.host.now();

@@ -64,6 +64,27 @@ fn schema(value: &Value) -> String {
     inline(value).unwrap_or_else(|| text(&value.to_string()))
 }
 
+fn print_auth(lines: &mut Lines, auth: &Auth) {
+    let signed = match auth {
+        Auth::Bearer => return,
+        Auth::None => return lines.text("auth", choice::name_of(AUTHS, auth)),
+        Auth::Signed(signed) => signed,
+    };
+    let secret = match &signed.secrets[..] {
+        [one] => text(one),
+        several => {
+            let names: Vec<String> = several.iter().map(|name| text(name)).collect();
+            format!("[{}]", names.join(", "))
+        }
+    };
+    let tolerance = match signed.tolerance_secs {
+        Some(secs) => format!(", tolerance = {}", text(&duration::print(secs))),
+        None => String::new(),
+    };
+    let kind = text(signed.scheme.as_str());
+    lines.raw("auth", format!("{{ type = {kind}, secret = {secret}{tolerance} }}"));
+}
+
 fn print_trigger(lines: &mut Lines, trigger: &Trigger) {
     let condition = match trigger {
         Trigger::Manual => {
@@ -74,9 +95,7 @@ fn print_trigger(lines: &mut Lines, trigger: &Trigger) {
             lines.text("type", "webhook");
             lines.text("path", &webhook.path);
             lines.some("method", webhook.method.as_ref(), |method| text(method));
-            if webhook.auth != Auth::default() {
-                lines.text("auth", choice::name_of(AUTHS, &webhook.auth));
-            }
+            print_auth(lines, &webhook.auth);
             &webhook.condition
         }
         Trigger::Mqtt { topic, condition, .. } => {

@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::{Value, json};
 use sop_core::definition::{
-    AdmissionPolicy, Backoff, Case, Delegation, Delivery, OnFailure, format_markdown, print,
+    AdmissionPolicy, Backoff, Case, Delegation, Delivery, OnFailure, Scheme, Signed,
+    format_markdown, print,
 };
 
 use super::*;
@@ -345,6 +346,18 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![execute, checkpoint, capability]
 }
 
+fn auth() -> impl Strategy<Value = Auth> {
+    let schemes = [Scheme::Github, Scheme::Stripe, Scheme::Slack, Scheme::StandardWebhooks];
+    let names = vec("[a-zA-Z][a-zA-Z0-9_-]{0,8}", 1..=4);
+    let signed = (select(schemes.to_vec()), names, option::of(1_u64..100_000)).prop_map(
+        |(scheme, secrets, tolerance)| {
+            let tolerance_secs = tolerance.filter(|_| scheme.is_timed());
+            Auth::Signed(Signed { scheme, secrets, tolerance_secs })
+        },
+    );
+    prop_oneof![Just(Auth::None), Just(Auth::Bearer), signed]
+}
+
 fn trigger() -> impl Strategy<Value = Trigger> {
     let condition = || option::of(condition());
     let key = || option::of(Just(ValuePath::parse("$.order[\"a b\"].id").expect("a path")));
@@ -353,17 +366,15 @@ fn trigger() -> impl Strategy<Value = Trigger> {
         (
             "/sop/[a-zA-Z0-9é温' -]{0,8}[a-z]",
             condition(),
-            any::<bool>(),
+            auth(),
             option::of(Just("PUT".to_owned()))
         )
-            .prop_map(|(path, condition, is_open, method)| Trigger::Webhook(
-                WebhookTrigger {
-                    path,
-                    method,
-                    auth: if is_open { Auth::None } else { Auth::Bearer },
-                    condition,
-                }
-            )),
+            .prop_map(|(path, condition, auth, method)| Trigger::Webhook(WebhookTrigger {
+                path,
+                method,
+                auth,
+                condition,
+            })),
         (condition(), key()).prop_map(|(condition, key)| Trigger::Mqtt {
             topic: TopicFilter::parse("a \"b\"/+/'c'\\").unwrap(),
             condition,
