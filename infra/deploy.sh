@@ -49,6 +49,7 @@ case $arch in
   *) fail "SOP_ARCH is $arch; it is arm64 or x86_64" ;;
 esac
 settings+=("Architecture=$arch")
+settings+=("TemplateDigest=$(sha256sum "$root/infra/template.yaml" | cut -d' ' -f1)")
 # shellcheck disable=SC2206 # the words are the parameters
 settings+=(${SOP_DEPLOY_PARAMETERS:-})
 

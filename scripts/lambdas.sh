@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds the Lambda binaries for arm64 or x86_64 into target/lambda/sopwith-<name>/bootstrap.
+# Builds the Lambda binaries for arm64 or x86_64 into target/lambda/sopwith-<name>/bootstrap. SOP_LAMBDA_PROFILE=dev
+# builds them in a fifth of the time, for tests: what they do is the same, what they weigh is not.
 set -euo pipefail
 case ${1:-arm64} in
   arm64) flag=--arm64 ;;
@@ -8,4 +9,4 @@ case ${1:-arm64} in
 esac
 packages=()
 for name in webhook mqtt cron peripheral eventbridge dispatcher executor api; do packages+=(-p "sopwith-$name"); done
-exec cargo lambda build --profile lambda "$flag" "${packages[@]}"
+exec cargo lambda build --profile "${SOP_LAMBDA_PROFILE:-lambda}" "$flag" "${packages[@]}"

@@ -39,7 +39,9 @@ part functions cargo test --locked -p sop-capability -p sop-wiring $(printf -- '
 # One choice of packages, so that what they share is built once.
 on_aws=(cargo test --locked -p sop-aws -p sop-emulator -p integration-tests)
 part aws "${on_aws[@]}" --lib --test it
-echo "== lambdas"; scripts/lambdas.sh x86_64 >target/test-lambdas.log 2>&1 || { tail -n 40 target/test-lambdas.log; failed=1; }
+echo "== lambdas"; begun=$SECONDS
+SOP_LAMBDA_PROFILE=dev scripts/lambdas.sh x86_64 >target/test-lambdas.log 2>&1 || { tail -n 40 target/test-lambdas.log; failed=1; }
+echo "== lambdas: $((SECONDS - begun)) s"
 begun=$SECONDS; wait "$image" || true
 echo "== localstack image: $(tail -n 1 target/localstack-image.log) (waited $((SECONDS - begun)) s for it)"
 part template "${on_aws[@]}" --test template

@@ -6,9 +6,9 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use crate::command::{
     amend, approve, archive, audit, backtest, cancel, capabilities, complete, cron, deny, dev,
-    diff, dlq, emit, events, explain, fail, fmt, inbox, list, matching, new, pair, pause, plan,
-    publish, push, rerun, resume, retry, revise, rollback, routine, run, runs, show, status, test,
-    trace, validate, versions,
+    diff, dlq, doctor, emit, events, explain, fail, fmt, inbox, list, matching, new, pair, pause,
+    plan, publish, push, rerun, resume, retry, revise, rollback, routine, run, runs, show, status,
+    test, trace, validate, versions,
 };
 
 /// Where a host on this machine listens.
@@ -190,6 +190,8 @@ pub(crate) enum Command {
     Audit(audit::Args),
     /// Show where the time of a run went, through every function
     Trace(trace::Args),
+    /// Look whether the host is well, and say how to mend what is not
+    Doctor(doctor::Args),
     /// Pair this machine with a host, or ask for a code for another
     Pair(pair::Args),
     /// Run everything on this machine: webhooks, MQTT, schedules and the store

@@ -19,6 +19,7 @@ pub(crate) mod deny;
 pub(crate) mod dev;
 pub(crate) mod diff;
 pub(crate) mod dlq;
+pub(crate) mod doctor;
 pub(crate) mod emit;
 pub(crate) mod events;
 pub(crate) mod explain;
@@ -80,6 +81,7 @@ pub(crate) async fn run(command: Command, context: &mut Context) -> Result<Exit>
         Command::Cancel(args) => cancel::run(&args, context).await,
         Command::Events(args) => events::run(&args, context).await,
         Command::Audit(args) => audit::run(&args, context).await,
+        Command::Doctor(args) => doctor::run(&args, context).await,
         Command::Trace(args) => trace::run(&args, context).await,
         Command::Amend(args) => amend::run(&args, context).await,
         Command::Archive(args) => archive::run(&args, context).await,

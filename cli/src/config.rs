@@ -173,7 +173,7 @@ impl Config {
 
     /// The settings of the host's doors: what the file says, else the defaults.
     pub(crate) fn settings(&self) -> Settings {
-        let Settings { gateway, log } = Settings::default();
+        let Settings { gateway, log, template } = Settings::default();
         let said = (&self.gateway, &self.log);
         Settings {
             gateway: settings::Gateway {
@@ -199,6 +199,7 @@ impl Config {
                     .unmatched_per_minute
                     .unwrap_or(log.unmatched_per_minute),
             },
+            template,
         }
     }
 }

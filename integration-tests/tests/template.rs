@@ -98,6 +98,14 @@ const WILDCARDS: &[(&str, &str, &str, &str)] = &[
         "!Sub arn:${AWS::Partition}:iot:${AWS::Region}:${AWS::AccountId}:rule/${Prefix}_mqtt_*",
         "rules are named after the filters of SOPs, which come after the stack",
     ),
+    ("WebhookRole", "Trace", "*", "the service knows no resource for a trace"),
+    ("MqttRole", "Trace", "*", "the service knows no resource for a trace"),
+    ("PeripheralRole", "Trace", "*", "the service knows no resource for a trace"),
+    ("EventbridgeRole", "Trace", "*", "the service knows no resource for a trace"),
+    ("CronRole", "Trace", "*", "the service knows no resource for a trace"),
+    ("DispatcherRole", "Trace", "*", "the service knows no resource for a trace"),
+    ("ExecutorRole", "Trace", "*", "the service knows no resource for a trace"),
+    ("ApiRole", "Trace", "*", "the service knows no resource for a trace"),
 ];
 
 #[test]

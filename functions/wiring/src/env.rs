@@ -14,6 +14,7 @@
 //! | `SOP_WEBHOOK_RATE_LIMIT` | webhook; 60 when it is left out | requests that one client has in a minute; 0 for any number |
 //! | `SOP_PAIR_RATE_LIMIT` | api; 10 when it is left out | tries to pair that one address has in a minute; 0 for any number |
 //! | `SOP_WEBHOOK_SECRET` | webhook; none when it is left out | name of the secret that each webhook must show |
+//! | `SOP_TEMPLATE_DIGEST` | api; none when it is left out | SHA-256 of the template that was deployed |
 //! | `SOP_TENANT` | all; `default` when it is left out | whose data |
 //! | `SOP_LOG` | all; `info` when it is left out | `off`, `error`, `warn`, `info`, `debug` or `trace` |
 //! | `AWS_ENDPOINT_URL` | all; left out on AWS | where an emulator answers |
@@ -52,6 +53,8 @@ pub const WEBHOOK_RATE_LIMIT: &str = "SOP_WEBHOOK_RATE_LIMIT";
 pub const PAIR_RATE_LIMIT: &str = "SOP_PAIR_RATE_LIMIT";
 /// Name of the secret that each webhook must show.
 pub const WEBHOOK_SECRET: &str = "SOP_WEBHOOK_SECRET";
+/// SHA-256 of the template that was deployed.
+pub const TEMPLATE: &str = "SOP_TEMPLATE_DIGEST";
 /// Whose data.
 pub const TENANT: &str = "SOP_TENANT";
 /// How much is logged.
@@ -126,6 +129,7 @@ impl Env {
             *limit = number(name, *limit)?;
         }
         gateway.webhook_secret = var(WEBHOOK_SECRET);
+        settings.template = var(TEMPLATE);
         let effects = var(EFFECTS_QUEUE_URL);
         let iot_data_endpoint = var(IOT_DATA_ENDPOINT);
         Ok(Self {

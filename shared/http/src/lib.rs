@@ -120,6 +120,7 @@ where
     C: Clock + 'static,
 {
     Router::new()
+        .route("/api/health", get(route::parts::<S, Q, C>))
         .route("/api/events/{event}", get(route::show_event::<S, Q, C>))
         .route("/api/events/{event}/replay", post(route::replay::<S, Q, C>))
         .route("/api/routines", get(route::list_routines::<S, Q, C>))

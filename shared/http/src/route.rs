@@ -15,7 +15,7 @@ mod versions;
 pub(crate) use catalog::{list_sops, push, run_sop, show_sop};
 pub(crate) use dead::{discard, list_dead, redrive, show_dead};
 pub(crate) use events::{emit, list_events, replay, show_event};
-pub(crate) use health::{health, no_method, no_route};
+pub(crate) use health::{health, no_method, no_route, parts};
 pub(crate) use hook::hook;
 pub(crate) use pairing::{new_pairing_code, pair};
 pub(crate) use people::{cancel, complete, decide, fail, order, rerun};

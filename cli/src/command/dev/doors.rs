@@ -52,7 +52,11 @@ pub(super) async fn until(stopped: &mut watch::Receiver<bool>) {
 }
 
 /// Takes in the messages of a broker elsewhere until told to stop.
-pub(super) async fn broker(settings: Settings, host: Arc<Local>, stopped: watch::Receiver<bool>) {
+pub(super) async fn broker(
+    settings: Settings,
+    host: Arc<Local>,
+    mut stopped: watch::Receiver<bool>,
+) {
     let (filters, followed) = watch::channel(asked(&host).await.unwrap_or_default());
     let from = format!("broker {}", settings.address());
     let handler = |published: Published| {
@@ -72,7 +76,7 @@ pub(super) async fn broker(settings: Settings, host: Arc<Local>, stopped: watch:
         }
     };
     tokio::select! {
-        () = sop_local::broker::run(settings, followed, handler, until(stopped)) => {}
+        () = sop_local::broker::run(settings, followed, handler, until(&mut stopped)) => {}
         () = follow => {}
     }
 }

@@ -41,7 +41,6 @@ codes! {
     BAD_DURATION = "SOP0111", "a duration that cannot be read";
     BAD_SCHEMA = "SOP0112", "a value that is not a JSON Schema";
     UNKNOWN_TRIGGER = "SOP0201", "an unknown trigger type";
-    LATER_TRIGGER = "SOP0202", "a trigger that this version does not support";
     UNKNOWN_TRIGGER_KEY = "SOP0203", "a key that this trigger does not have";
     MISSING_TRIGGER_KEY = "SOP0204", "a trigger without a key that it needs";
     BAD_PATH = "SOP0205", "a webhook path that no request could match";

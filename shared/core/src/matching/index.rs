@@ -274,6 +274,31 @@ impl Index {
         }
     }
 
+    /// The webhook triggers whose path is almost `path`: what a caller that found none may have meant. At most
+    /// five, and each SOP is looked at: for answers that say no.
+    pub fn near_webhooks(&self, path: &str) -> Vec<(&Listed, &Trigger)> {
+        const NEAR_MAX: usize = 5;
+        const TYPOS_MAX: usize = 2;
+        let is_near = |known: &str| {
+            let (whole, part) =
+                if known.len() > path.len() { (known, path) } else { (path, known) };
+            let goes_on = whole.strip_prefix(part).is_some_and(|rest| rest.starts_with('/'));
+            goes_on
+                || known.eq_ignore_ascii_case(path)
+                || strsim::damerau_levenshtein(known, path) <= TYPOS_MAX
+        };
+        let all = self.sops.iter().flat_map(|sop| sop.triggers.iter().map(move |on| (sop, on)));
+        let near = all.filter(|(_, trigger)| match trigger {
+            Trigger::Webhook(webhook) => webhook.path != path && is_near(&webhook.path),
+            Trigger::Manual
+            | Trigger::Mqtt { .. }
+            | Trigger::Cron { .. }
+            | Trigger::Peripheral { .. }
+            | Trigger::Event { .. } => false,
+        });
+        near.take(NEAR_MAX).collect()
+    }
+
     fn webhook(&self, slot: Slot) -> Option<&WebhookTrigger> {
         match &self.sops[slot.sop as usize].triggers[slot.trigger as usize] {
             Trigger::Webhook(webhook) => Some(webhook),

@@ -160,7 +160,12 @@ fn letter(queue: DeadQueue, dead: &Dead) -> Value {
         Ok(Carried::Effect { effect }) => {
             let run = match effect {
                 Effect::Perform { key, .. } => Some(key.run),
-                _ => None,
+                Effect::StartChild { .. }
+                | Effect::TellParent { .. }
+                | Effect::CancelChild { .. }
+                | Effect::Notify { .. }
+                | Effect::Wake { .. }
+                | Effect::AdmitNext { .. } => None,
             };
             ("effect", Value::Null, run)
         }

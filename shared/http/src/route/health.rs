@@ -1,13 +1,53 @@
-//! Liveness, and requests that no route takes.
+//! Liveness, how the host is, and requests that no route takes.
 
 use axum::Json;
-use axum::http::{Method, StatusCode, Uri};
-use serde_json::{Value, json};
+use axum::extract::State;
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use serde_json::{Map, Value, json};
+use sop_runtime::flow::{self, Health, Part};
+use sop_runtime::port::{Clock, DeadLetters, Queue, Store};
 
+use crate::auth::reader;
 use crate::problem::Problem;
+use crate::route::Shared;
 
 pub(crate) async fn health() -> Json<Value> {
     Json(json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
+}
+
+/// How the host is: a figure a part, or `{"error"}` where it could not be had.
+pub(crate) async fn parts<S, Q, C>(
+    State(host): Shared<S, Q, C>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Problem>
+where
+    S: Store + 'static,
+    Q: Queue + DeadLetters + 'static,
+    C: Clock + 'static,
+{
+    reader(&host, &headers).await?;
+    let Health { now, catalog, last_tick, overdue, inbox, congested, dead } =
+        flow::health(&host).await;
+    let dead: Map<String, Value> =
+        dead.into_iter().map(|(queue, count)| (queue.as_str().to_owned(), part(count))).collect();
+    Ok(Json(json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "now": now.to_string(),
+        "template": host.settings.template,
+        "catalog": part(catalog.map(|(version, sops)| json!({ "version": version, "sops": sops }))),
+        "last_tick": part(last_tick.map(|at| at.map(|at| at.to_string()))),
+        "overdue": part(overdue),
+        "inbox": part(inbox),
+        "congested": part(congested),
+        "dead": dead,
+    })))
+}
+
+fn part<T: Into<Value>>(part: Part<T>) -> Value {
+    match part {
+        Ok(figure) => figure.into(),
+        Err(error) => json!({ "error": error }),
+    }
 }
 
 pub(crate) async fn no_route(uri: Uri) -> Problem {

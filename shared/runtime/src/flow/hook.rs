@@ -242,5 +242,14 @@ async fn no_match<S: EventLog, Q, C: Clock>(
     let explained = active.index.explain_candidates(event, payload);
     let near: Vec<SopVerdict> = explained.verdicts.into_iter().map(SopVerdict::from).collect();
     log::write(host, event, near.clone(), explained.others).await?;
+    let meant =
+        active.index.near_webhooks(&event.subject).into_iter().map(|(sop, on)| SopVerdict {
+            sop: sop.name.to_string(),
+            matched: false,
+            trigger: Some(sop_core::matching::describe(on)),
+            reason: format!("its path is not `{}`", event.subject),
+            run: None,
+        });
+    let near = near.into_iter().chain(meant).collect();
     Ok(Answer::NoMatch { path: event.subject.clone(), near })
 }

@@ -7,6 +7,8 @@ pub struct Settings {
     pub gateway: Gateway,
     /// The dispatch log.
     pub log: Log,
+    /// SHA-256 of the template that the host was deployed by, where it was.
+    pub template: Option<String>,
 }
 
 /// The webhook door, and pairing.
@@ -45,6 +47,7 @@ impl Default for Settings {
                 trust_forwarded_for: false,
             },
             log: Log { kept_days: 30, unmatched_per_minute: 0 },
+            template: None,
         }
     }
 }

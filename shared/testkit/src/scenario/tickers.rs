@@ -74,7 +74,7 @@ where
         // One of them is there and lives, so that the minute is looked at.
         let alive = next(&mut random) % TICKERS;
         let races = (0..TICKERS).filter_map(|ticker| {
-            let (skips, call) = (next(&mut random) % 4 == 0, 1 + next(&mut random) % 8);
+            let (skips, call) = (next(&mut random).is_multiple_of(4), 1 + next(&mut random) % 8);
             let fuse = match (ticker == alive, skips) {
                 (true, _) => Fuse::whole(),
                 (false, true) => return None,

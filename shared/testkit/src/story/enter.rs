@@ -136,11 +136,12 @@ impl<P: Perform> Stage<'_, P> {
         self.host.store.put_token(&known).await.map_err(flow::FlowError::from)?;
         let active = self.host.active().await?;
         let decoded = ingress::decode_path(path).unwrap_or_default();
-        let demands = active.index.webhook_demands(&decoded, method).unwrap_or_default();
-        let bearer = (!demands.is_public()).then_some(token.as_str());
+        let demands = active.index.webhook_demands(&decoded, method);
+        let is_public = demands.as_ref().is_some_and(matching::Demands::is_public);
+        let bearer = (!is_public).then_some(token.as_str());
         let body = payload.as_bytes();
         let mut signed = Vec::new();
-        for signature in &demands.signed {
+        for signature in demands.iter().flat_map(|demands| &demands.signed) {
             let now = self.host.now();
             let id = match key {
                 Some(key) => key.to_owned(),
