@@ -70,9 +70,7 @@ impl House {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sop"));
         self.told_all(&mut command, "warn", port);
         if let Some(config) = config {
-            let path = self.path().join("config.toml");
-            std::fs::write(&path, config).expect("a file");
-            command.arg("--config").arg(path);
+            self.configure(config);
         }
         Server::start(command.stderr(Stdio::piped())).with_log()
     }

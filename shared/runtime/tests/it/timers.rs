@@ -39,7 +39,7 @@ async fn played(steps: &[&str], keys: &str, (first, every): (i64, i64)) -> (Vec<
     (by_time.map(|entry| second(entry.at)).collect(), taken)
 }
 
-/// T3, T12: whatever second ticks come at, each minute or each second, a wait of twenty minutes is over at its
+/// T13: whatever second ticks come at, each minute or each second, a wait of twenty minutes is over at its
 /// own second, and costs few messages more than a short one.
 #[tokio::test]
 async fn far_timers_end_at_their_own_second() {
