@@ -7,6 +7,7 @@ mod broker;
 mod cli;
 mod client;
 mod devices;
+mod doctor;
 mod house;
 mod kill;
 mod layout;

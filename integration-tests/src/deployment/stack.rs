@@ -117,7 +117,7 @@ pub(crate) async fn deploy(
         .env("AWS_DEFAULT_REGION", sop_emulator::REGION)
         .env("SOP_VENV", sop_emulator::venv().canonicalize()?)
         .env("SOP_SKIP_BUILD", "1")
-        .env("SOP_DEPLOY_PARAMETERS", "EventSources=aws.cloudwatch,shop.inbox")
+        .env("SOP_DEPLOY_PARAMETERS", "EventSources=aws.cloudwatch,shop.inbox WebhookRateLimit=600")
         .env("SOP_LAMBDA_DIR", functions)
         .env_remove("SOP_STACK")
         .env_remove("SOP_DEPLOY_BUCKET")

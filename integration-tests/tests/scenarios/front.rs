@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use futures_util::FutureExt;
-use integration_tests::{Method, Scenario, World};
+use integration_tests::{Feature, Method, Scenario, World};
 use serde_json::{Value, json};
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
@@ -31,7 +31,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         },
         Scenario {
             name: "a step that nobody does waits for somebody, and what arrived is beside it",
-            needs: &[],
+            needs: &[Feature::Mqtt],
             run: |world| waits(world).boxed(),
         },
     ]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use futures_util::FutureExt;
-use integration_tests::{Scenario, World};
+use integration_tests::{Feature, Scenario, World};
 use serde_json::{Value, json};
 use sop_core::definition::Definition;
 use sop_core::journal::{Entry, Sealed};
@@ -14,7 +14,7 @@ use sop_core::trace;
 pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![Scenario {
         name: "a graph joins, starts a procedure, waits for an event, and its trace shows each function",
-        needs: &[],
+        needs: &[Feature::Mqtt],
         run: |world| whole(world).boxed(),
     }]
 }

@@ -121,7 +121,9 @@ where
         reason,
         run: run.map(|run| run.to_string()),
     };
-    let path = trigger.and_then(Trigger::key);
+    // Whoever sends an event again wants it to count.
+    let is_replay = matches!(event.lineage, Some(Lineage::Replay { .. }));
+    let path = trigger.and_then(Trigger::key).filter(|_| !is_replay);
     let first = match path {
         Some(path) => key::first(host, &listed.name, path, (event, payload)).await?,
         None => First::Yes,
