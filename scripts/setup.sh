@@ -6,6 +6,7 @@ venv=$1
 missing=()
 command -v cc >/dev/null || missing+=(gcc libc6-dev)
 command -v curl >/dev/null || missing+=(curl)
+command -v openssl >/dev/null || missing+=(openssl)
 # A broker for the tests of what comes from one: Debian has it where only root looks.
 if ! PATH=$PATH:/usr/sbin command -v mosquitto >/dev/null; then missing+=(mosquitto); fi
 if ! python3 -c 'import venv, ensurepip' 2>/dev/null; then missing+=(python3 python3-venv); fi
