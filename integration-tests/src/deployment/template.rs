@@ -149,7 +149,7 @@ mod tests {
     fn what_is_left_refers_to_nothing_that_went() {
         let reduced = reduced().expect("it can be reduced");
         let template: Value = serde_yaml_ng::from_str(&reduced.text).expect("YAML");
-        for id in ["HttpApi", "SopRoute", "WebhookHttpPermission", "MqttRule"] {
+        for id in ["HttpApi", "SopRoute", "WebhookHttpPermission", "PeripheralRule"] {
             assert!(reduced.left_out.contains(id), "{id} is in: {:?}", reduced.left_out);
         }
         assert!(!refers(&template, &reduced.left_out));

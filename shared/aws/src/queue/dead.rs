@@ -3,10 +3,7 @@
 //! Flow: receive → (send to the queue they came from) → delete; or receive → release. Whatever ends in
 //! between, a letter shows again when it has been hidden for long enough.
 
-use aws_sdk_sqs::types::{
-    ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, Message,
-    MessageSystemAttributeName,
-};
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use sop_core::Timestamp;
 use sop_runtime::port::{
     DEAD_AT_ONCE_MAX, DeadLetter, DeadLetters, DeadQueue, Message as Outgoing, PortError, Queue,
@@ -118,47 +115,22 @@ impl SqsQueue {
         Ok(output.messages.unwrap_or_default().into_iter().filter_map(held).collect())
     }
 
+    // One request a letter, here and below: an operator's errand, for which a role needs no more than what
+    // the queue's own consumer has.
     async fn delete_all(&self, url: &str, held: &[Held]) -> Result<(), PortError> {
-        for chunk in held.chunks(BATCH_ENTRIES_MAX) {
-            let entries = chunk
-                .iter()
-                .enumerate()
-                .map(|(i, held)| {
-                    DeleteMessageBatchRequestEntry::builder()
-                        .id(i.to_string())
-                        .receipt_handle(&held.receipt)
-                        .build()
-                        .map_err(|error| PortError::permanent(DELETE, error))
-                })
-                .collect::<Result<Vec<_>, _>>()?;
-            let deleted = self.client.delete_message_batch().queue_url(url);
-            let output = deleted.set_entries(Some(entries)).send().await;
-            let output = output.map_err(|error| failed(DELETE, error))?;
-            if !output.failed().is_empty() {
-                return Err(PortError::retryable(DELETE, "the queue kept some letters"));
-            }
+        for held in held {
+            let delete = self.client.delete_message().queue_url(url).receipt_handle(&held.receipt);
+            delete.send().await.map_err(|error| failed(DELETE, error))?;
         }
         Ok(())
     }
 
     /// Lets others see the letters again at once; one that is not released shows in [`HIDDEN_SECS`].
     async fn release_all(&self, url: &str, held: &[Held]) -> Result<(), PortError> {
-        for chunk in held.chunks(BATCH_ENTRIES_MAX) {
-            let entries = chunk
-                .iter()
-                .enumerate()
-                .map(|(i, held)| {
-                    ChangeMessageVisibilityBatchRequestEntry::builder()
-                        .id(i.to_string())
-                        .receipt_handle(&held.receipt)
-                        .visibility_timeout(0)
-                        .build()
-                        .map_err(|error| PortError::permanent(RELEASE, error))
-                })
-                .collect::<Result<Vec<_>, _>>()?;
-            let released = self.client.change_message_visibility_batch().queue_url(url);
-            let output = released.set_entries(Some(entries)).send().await;
-            output.map_err(|error| failed(RELEASE, error))?;
+        for held in held {
+            let release = self.client.change_message_visibility().queue_url(url);
+            let release = release.receipt_handle(&held.receipt).visibility_timeout(0);
+            release.send().await.map_err(|error| failed(RELEASE, error))?;
         }
         Ok(())
     }
