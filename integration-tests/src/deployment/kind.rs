@@ -30,6 +30,8 @@ pub enum Feature {
     Loopback,
     /// Table and queues can be looked at directly.
     Aws,
+    /// A function is told how often its message has been received.
+    ReceiveCounts,
     /// Nobody else runs the suites of stores and queues on its services.
     Suites,
 }
@@ -67,6 +69,9 @@ impl Kind {
             (Self::LocalStack, Feature::Loopback) => {
                 Some("its functions are in the container and reach nothing outside")
             }
+            (Self::LocalStack, Feature::ReceiveCounts) => {
+                Some("its functions are not told of a fourth receive")
+            }
             (Self::Dev, Feature::Push) => Some("it reads its definitions from files"),
             (Self::Dev, Feature::DeviceCertificates) => Some("it has no device certificates"),
             (Self::Dev, Feature::BasicIngest) => Some("it has no rules to publish to"),
@@ -85,11 +90,17 @@ impl Kind {
                 | Feature::BasicIngest
                 | Feature::Clock
                 | Feature::Loopback
+                | Feature::ReceiveCounts
                 | Feature::Aws,
             )
-            | (Self::Dev, Feature::Mqtt | Feature::RawPaths | Feature::Clock | Feature::Loopback) => {
-                None
-            }
+            | (
+                Self::Dev,
+                Feature::Mqtt
+                | Feature::RawPaths
+                | Feature::Clock
+                | Feature::Loopback
+                | Feature::ReceiveCounts,
+            ) => None,
         }
     }
 }

@@ -16,7 +16,7 @@ const FOREIGN: &str = "sopwith_mqtt_of_others";
 pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![Scenario {
         name: "a published filter gets its rule, an archived one loses it, others' rules stay",
-        needs: &[Feature::Aws, Feature::Push],
+        needs: &[Feature::Aws, Feature::Push, Feature::Mqtt],
         run: |world| follow(world).boxed(),
     }]
 }

@@ -82,7 +82,7 @@ pub(super) fn token(health: Result<&Value, &ClientError>) -> Finding {
 pub(super) fn parts(health: &Value, now: Timestamp) -> Vec<Finding> {
     let theirs = health["now"].as_str().and_then(Timestamp::parse_rfc3339).unwrap_or(now);
     let mut findings = vec![clock(theirs, now), tick(&health["last_tick"], theirs)];
-    let runbook = |name: &str| format!("docs/runbooks.md, {name}");
+    let runbook = |name: &str| format!("docs/operations.md, {name}");
     findings.push(figure("catalog", &health["catalog"], |catalog| {
         let sops = catalog["sops"].as_u64().unwrap_or_default();
         match sops {
@@ -145,7 +145,7 @@ fn clock(theirs: Timestamp, now: Timestamp) -> Finding {
 
 fn tick(last: &Value, now: Timestamp) -> Finding {
     const PART: &str = "tick";
-    const MEND: &str = "start the host; docs/runbooks.md, tick-missing";
+    const MEND: &str = "start the host; docs/operations.md, tick-missing";
     figure(PART, last, |last| match last.as_str().and_then(Timestamp::parse_rfc3339) {
         None => Finding::fail(PART, "schedules were never looked at", MEND),
         Some(last) if now.millis_since(last) > TICK_MS_MAX => {
