@@ -72,9 +72,9 @@ pub(crate) async fn run(args: &Args, context: &mut Context) -> Result<Exit> {
             };
             let word = context.screen.paint(style, word);
             let found = printable(&finding.found);
-            context.screen.line(format!("{word}  {:<12} {found}", finding.part))?;
+            context.screen.line(format!("{word}  {:<13} {found}", finding.part))?;
             if let Some(mend) = &finding.mend {
-                context.screen.line(format!("      {:<12} -> {}", "", printable(mend)))?;
+                context.screen.line(format!("      {:<13} -> {}", "", printable(mend)))?;
             }
         }
     }

@@ -34,7 +34,7 @@ pub(super) fn definitions(dir: &Path, local: Result<&Workspace, &anyhow::Error>)
             format!("`{}` cannot be read: {error:#}", dir.display()),
             "name the folder of the SOPs with `--sops` or `SOP_DIR`",
         ),
-        Ok(workspace) if workspace.is_broken() => Finding::fail(
+        Ok(workspace) if workspace.count(Severity::Error) > 0 => Finding::fail(
             PART,
             count(workspace.count(Severity::Error), "error"),
             "`sop validate` shows each with its help",
