@@ -161,6 +161,8 @@ impl Aws {
             .description("theirs")
             .actions(Action::builder().lambda(to).build())
             .build()?;
+        // One that a run before has left there; where there is none the service says so.
+        drop(self.delete_topic_rule(name).await);
         let made = self.iot.create_topic_rule().rule_name(name);
         made.topic_rule_payload(payload).send().await?;
         Ok(())
