@@ -4,7 +4,7 @@ use sop_core::cron::TimeZone;
 use sop_core::event::{Data, Event, Source};
 use sop_core::id::EventId;
 use sop_core::ingress;
-use sop_core::matching::Listed;
+use sop_core::matching::{Listed, Schedule};
 use sop_core::time::Timestamp;
 
 use crate::envelope::Body;
@@ -93,9 +93,14 @@ where
         return Ok(0);
     }
     let active = host.active().await?;
-    let routines = host.store.routines(&host.tenant).await?;
+    let schedules = fires_in(&active, (after, now));
+    // Most ticks fire nothing, and then nobody asks which switches there are.
+    let routines = match schedules.is_empty() {
+        true => Vec::new(),
+        false => host.store.routines(&host.tenant).await?,
+    };
     let mut due = Vec::new();
-    for (event, off) in due_events(host, &active, &routines, (after, now)) {
+    for (event, off) in due_events(host, &schedules, &routines, (after, now)) {
         match off {
             None => due.push(event),
             Some(routine) => log_off(host, &event, routine).await?,
@@ -113,26 +118,40 @@ where
     Ok(messages.len())
 }
 
-/// What is due in the window (after, now], each schedule at most once and at its latest time; with the
+/// The schedules that fire in the window (after, now], with their zones.
+fn fires_in(
+    active: &Active,
+    (after, now): (Timestamp, Timestamp),
+) -> Vec<(Schedule<'_>, TimeZone)> {
+    let mut firing = Vec::new();
+    for schedule in active.index.schedules() {
+        let Ok(zone) = TimeZone::parse(schedule.timezone) else {
+            let zone = schedule.timezone;
+            tracing::error!(sop = %schedule.sop.name, zone, "unknown time zone in the catalog");
+            continue;
+        };
+        if schedule.expression.fires_in(&zone, after, now).is_some() {
+            firing.push((schedule, zone));
+        }
+    }
+    firing
+}
+
+/// What is due of `schedules` in the window (after, now], each at most once and at its latest time; with the
 /// switch that keeps it from firing, where one does.
 fn due_events<'r, S, Q, C>(
     host: &Host<S, Q, C>,
-    active: &Active,
+    schedules: &[(Schedule<'_>, TimeZone)],
     routines: &'r [Routine],
     (after, now): (Timestamp, Timestamp),
 ) -> Vec<(Event, Option<&'r Routine>)> {
     let mut events = Vec::new();
-    for schedule in active.index.schedules() {
+    for (schedule, zone) in schedules {
         let (listed, expression) = (schedule.sop, schedule.expression);
-        let Ok(zone) = TimeZone::parse(schedule.timezone) else {
-            let zone = schedule.timezone;
-            tracing::error!(sop = %listed.name, zone, "unknown time zone in the catalog");
-            continue;
-        };
         let mut push = |(after, upto): (Timestamp, Timestamp), off| {
-            let fires = (after < upto).then(|| expression.fires_in(&zone, after, upto));
+            let fires = (after < upto).then(|| expression.fires_in(zone, after, upto));
             if let Some(at) = fires.flatten() {
-                events.push((cron_event(host, listed, expression.as_str(), &zone, at), off));
+                events.push((cron_event(host, listed, expression.as_str(), zone, at), off));
             }
         };
         match routines.iter().find(|routine| routine.sop == listed.name) {
