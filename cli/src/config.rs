@@ -10,7 +10,6 @@ use serde::Deserialize;
 use sop_local::broker;
 use sop_local::mqtt::{Credentials, MqttServer, Tls};
 use sop_runtime::flow::Settings;
-use sop_runtime::flow::settings;
 use sop_runtime::port::Secrets;
 
 /// The whole file. An empty one decides nothing.
@@ -173,34 +172,23 @@ impl Config {
 
     /// The settings of the host's doors: what the file says, else the defaults.
     pub(crate) fn settings(&self) -> Settings {
-        let Settings { gateway, log, template } = Settings::default();
-        let said = (&self.gateway, &self.log);
-        Settings {
-            gateway: settings::Gateway {
-                require_pairing: said.0.require_pairing.unwrap_or(gateway.require_pairing),
-                webhook_rate_limit_per_minute: said
-                    .0
-                    .webhook_rate_limit_per_minute
-                    .unwrap_or(gateway.webhook_rate_limit_per_minute),
-                pair_rate_limit_per_minute: said
-                    .0
-                    .pair_rate_limit_per_minute
-                    .unwrap_or(gateway.pair_rate_limit_per_minute),
-                webhook_secret: said.0.webhook_secret.clone().or(gateway.webhook_secret),
-                trust_forwarded_for: said
-                    .0
-                    .trust_forwarded_for
-                    .unwrap_or(gateway.trust_forwarded_for),
-            },
-            log: settings::Log {
-                kept_days: said.1.kept_days.unwrap_or(log.kept_days),
-                unmatched_per_minute: said
-                    .1
-                    .unmatched_per_minute
-                    .unwrap_or(log.unmatched_per_minute),
-            },
-            template,
+        fn set<T: Clone>(place: &mut T, said: Option<&T>) {
+            if let Some(said) = said {
+                place.clone_from(said);
+            }
         }
+        let mut settings = Settings::default();
+        let (gateway, said) = (&mut settings.gateway, &self.gateway);
+        set(&mut gateway.require_pairing, said.require_pairing.as_ref());
+        let limit = &mut gateway.webhook_rate_limit_per_minute;
+        set(limit, said.webhook_rate_limit_per_minute.as_ref());
+        set(&mut gateway.pair_rate_limit_per_minute, said.pair_rate_limit_per_minute.as_ref());
+        gateway.webhook_secret.clone_from(&said.webhook_secret);
+        set(&mut gateway.trust_forwarded_for, said.trust_forwarded_for.as_ref());
+        let (log, said) = (&mut settings.log, &self.log);
+        set(&mut log.kept_days, said.kept_days.as_ref());
+        set(&mut log.unmatched_per_minute, said.unmatched_per_minute.as_ref());
+        settings
     }
 }
 

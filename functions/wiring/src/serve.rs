@@ -22,8 +22,7 @@ where
     F: Fn(LambdaEvent<A>) -> T,
     T: Future<Output = Result<B, Error>>,
 {
-    let counted = collector();
-    let (handler, counted) = (&handler, counted);
+    let (handler, counted) = (&handler, collector());
     lambda_runtime::run(service_fn(move |event: LambdaEvent<A>| async move {
         // Boxed, so that the type of all that a handler does is not part of the loop's.
         let answer = Box::pin(handler(event)).await;

@@ -119,7 +119,11 @@ impl<'d> Making<'d> {
     }
 
     fn read(&mut self, entry: &Entry) {
-        let step = step_of(&entry.fact).or_else(|| self.step_at_gate(gate_of(&entry.fact)?));
+        let step = match about(&entry.fact) {
+            About::Run => None,
+            About::Step(step) => Some(step),
+            About::Gate(gate) => self.step_at_gate(gate),
+        };
         self.executed(entry, step);
         let known = step.and_then(|step| self.open.get(&step).map(|open| open.span));
         let run = &entry.after;
@@ -276,50 +280,33 @@ fn waits_for(stand: &Stand) -> &'static str {
     }
 }
 
-fn step_of(fact: &Fact) -> Option<u32> {
+/// What an entry is about.
+enum About {
+    Run,
+    Step(u32),
+    Gate(u32),
+}
+
+const fn about(fact: &Fact) -> About {
     match fact {
         Fact::StepCompleted { step, .. }
         | Fact::StepFailed { step, .. }
         | Fact::OutcomeUnknown { step, .. }
         | Fact::Woke { step }
         | Fact::EventCame { step, .. }
-        | Fact::Retried { step } => Some(*step),
-        Fact::Started { .. }
-        | Fact::Admitted
-        | Fact::Voted { .. }
-        | Fact::Approved { .. }
-        | Fact::Amended { .. }
-        | Fact::Revised { .. }
-        | Fact::Denied { .. }
-        | Fact::Refused { .. }
-        | Fact::GateTimedOut { .. }
-        | Fact::Paused
-        | Fact::Resumed
-        | Fact::Cancelled { .. }
-        | Fact::TimedOut => None,
-    }
-}
-
-fn gate_of(fact: &Fact) -> Option<u32> {
-    match fact {
+        | Fact::Retried { step } => About::Step(*step),
         Fact::Voted { gate, .. }
         | Fact::Approved { gate, .. }
         | Fact::Amended { gate, .. }
         | Fact::Revised { gate, .. }
         | Fact::Denied { gate, .. }
         | Fact::Refused { gate, .. }
-        | Fact::GateTimedOut { gate, .. } => Some(*gate),
+        | Fact::GateTimedOut { gate, .. } => About::Gate(*gate),
         Fact::Started { .. }
         | Fact::Admitted
-        | Fact::StepCompleted { .. }
-        | Fact::StepFailed { .. }
-        | Fact::OutcomeUnknown { .. }
-        | Fact::Woke { .. }
-        | Fact::EventCame { .. }
         | Fact::Paused
         | Fact::Resumed
-        | Fact::Retried { .. }
         | Fact::Cancelled { .. }
-        | Fact::TimedOut => None,
+        | Fact::TimedOut => About::Run,
     }
 }

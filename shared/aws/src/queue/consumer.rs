@@ -95,7 +95,8 @@ impl Consumer for SqsQueue {
 }
 
 impl SqsQueue {
-    async fn take(
+    /// Receives up to `limit` messages that nobody else gets for `visibility_secs`.
+    pub(super) async fn take(
         &self,
         url: &str,
         limit: usize,
@@ -111,6 +112,7 @@ impl SqsQueue {
             .visibility_timeout(visibility_secs)
             .wait_time_seconds(wait_secs)
             .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount)
+            .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp)
             .send()
             .await
             .map_err(|error| failed(RECEIVE, error))?;

@@ -10,7 +10,7 @@ use sop_runtime::port::{
     QueueName, Which,
 };
 
-use super::{BATCH_ENTRIES_MAX, SqsQueue};
+use super::SqsQueue;
 use crate::error::failed;
 
 const LOOK: &str = "look at dead letters";
@@ -100,19 +100,9 @@ impl SqsQueue {
     }
 
     async fn hold(&self, url: &str, limit: usize) -> Result<Vec<Held>, PortError> {
-        let limit = i32::try_from(limit.clamp(1, BATCH_ENTRIES_MAX)).unwrap_or(1);
-        let output = self
-            .client
-            .receive_message()
-            .queue_url(url)
-            .max_number_of_messages(limit)
-            .visibility_timeout(HIDDEN_SECS)
-            .wait_time_seconds(WAIT_SECS)
-            .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp)
-            .send()
-            .await
-            .map_err(|error| failed(LOOK, error))?;
-        Ok(output.messages.unwrap_or_default().into_iter().filter_map(held).collect())
+        let messages = self.take(url, limit, HIDDEN_SECS, WAIT_SECS).await;
+        let messages = messages.map_err(|error| PortError { action: LOOK, ..error })?;
+        Ok(messages.into_iter().filter_map(held).collect())
     }
 
     // One request a letter, here and below: an operator's errand, for which a role needs no more than what

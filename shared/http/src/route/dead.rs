@@ -94,10 +94,7 @@ where
         ));
     };
     let redriven = flow::redrive(&host, home, &which, &caller.subject).await?;
-    if redriven == 0 && which != Which::All {
-        return Err(no_letter(queue));
-    }
-    Ok(Json(json!({ "queue": queue, "redriven": redriven })))
+    done("redriven", queue, &which, redriven)
 }
 
 /// Forgets letters for good.
@@ -114,10 +111,15 @@ where
     let caller = operator(&host, &headers).await?;
     let (queue, which) = order(&read(body, ORDER_BYTES_MAX).await?)?;
     let discarded = flow::discard(&host, queue, &which, &caller.subject).await?;
-    if discarded == 0 && which != Which::All {
+    done("discarded", queue, &which, discarded)
+}
+
+/// What is answered to an order; letters that were named and are not there are missed.
+fn done(what: &str, queue: DeadQueue, which: &Which, n: usize) -> Result<Json<Value>, Problem> {
+    if n == 0 && *which != Which::All {
         return Err(no_letter(queue));
     }
-    Ok(Json(json!({ "queue": queue, "discarded": discarded })))
+    Ok(Json(json!({ "queue": queue, what: n })))
 }
 
 fn order(bytes: &[u8]) -> Result<(DeadQueue, Which), Problem> {
