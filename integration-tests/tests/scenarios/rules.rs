@@ -14,11 +14,41 @@ const PREFIX: &str = "sopwith_mqtt_";
 const FOREIGN: &str = "sopwith_mqtt_of_others";
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
-    vec![Scenario {
-        name: "a published filter gets its rule, an archived one loses it, others' rules stay",
-        needs: &[Feature::Aws, Feature::Push, Feature::Mqtt],
-        run: |world| follow(world).boxed(),
-    }]
+    vec![
+        Scenario {
+            name: "a published filter gets its rule, an archived one loses it, others' rules stay",
+            needs: &[Feature::Aws, Feature::Push, Feature::Mqtt],
+            run: |world| follow(world).boxed(),
+        },
+        Scenario {
+            name: "a rule that somebody deleted is made again by the tick",
+            needs: &[Feature::Aws, Feature::Push, Feature::Mqtt],
+            run: |world| mended(world).boxed(),
+        },
+    ]
+}
+
+async fn mended(world: Arc<World>) -> Result<()> {
+    const FILTER: &str = "probe/+/rules";
+    let aws = world.deployment.aws().context("the services")?;
+    let ours = || async {
+        let rules = aws.topic_rules(PREFIX).await?;
+        anyhow::Ok(rules.into_iter().find(|(_, topic)| topic == FILTER).map(|(name, _)| name))
+    };
+    poll("the tick to make it again", SOON, || async {
+        // The tick looks when the catalog has changed since its last look, which may be a moment ago.
+        let mut probe = probe();
+        probe.markdown = probe.markdown.replace("Note", &format!("Note {}", world.number()));
+        world.push(&[probe]).await?;
+        let name = ours().await?.context("publishing did not make it")?;
+        aws.delete_topic_rule(&name).await?;
+        world.deployment.invoke("cron", &json!({ "operation": "tick" })).await?;
+        ours().await
+    })
+    .await?;
+    world.api().post("/api/sops/rule-probe/archive", &json!({})).await?.expect(200)?;
+    ensure!(ours().await?.is_none(), "the archived SOP keeps its rule");
+    Ok(())
 }
 
 fn probe() -> SopFiles {
