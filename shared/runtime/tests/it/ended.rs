@@ -277,6 +277,32 @@ async fn reasons(house: &House, name: &str) -> Vec<String> {
         .collect()
 }
 
+/// A run waits for the end of another, and is brought that one's end alone.
+#[tokio::test]
+async fn a_run_waits_for_the_end_of_another() {
+    let house = House::new();
+    let waits = "**Wait** — until it is over.\n   - capability: wait.event\n   - with: \
+                 {\"source\": \"event\", \"event_source\": \"sopwith\", \"detail_type\": \"Run Completed\", \
+                 \"correlate\": {\"event\": \"$.detail.run\", \"key\": \"{{ event.run }}\"}}";
+    house.publish("first", "", &webhook("/sop/first"), &[MANUAL]).await;
+    house.publish("waits", "", &webhook("/sop/waits"), &[waits]).await;
+    for _ in 0..2 {
+        house.event("/sop/first").await;
+    }
+    house.run_out().await;
+    let [one, two] = &runs_of(&house, "first").await[..] else { panic!("two") };
+    let body = json!({ "run": one.identity.id }).to_string();
+    house.post("/sop/waits", None, body.as_bytes()).await;
+    house.run_out().await;
+    for (n, ended) in [two, one].into_iter().enumerate() {
+        let done = Input::Report { step: 1, verdict: yes() };
+        move_by(&house, &ended.identity.id, &format!("d{n}"), done).await;
+        house.run_out().await;
+        let waiting = runs_of(&house, "waits").await.pop().unwrap();
+        assert_eq!(waiting.has_completed(), n == 1, "{waiting:?}");
+    }
+}
+
 /// Whoever dies between the append of an end and what follows from it, and however often messages come, the end
 /// starts each SOP that takes it exactly once.
 #[tokio::test]
