@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use sop_core::engine::{Input, Phase, Run, Status, Verdict};
 use sop_core::event::ended::{Gave, event};
-use sop_core::event::{Event, Source};
+use sop_core::event::{Data, Event, Source};
 use sop_core::id::RunId;
 use sop_core::limits::{DEPTH_MAX, INLINE_BYTES_MAX};
 use sop_runtime::envelope::{Body, Envelope};
@@ -275,6 +275,21 @@ async fn reasons(house: &House, name: &str) -> Vec<String> {
     details
         .flat_map(|detail: Detail| detail.verdicts.into_iter().map(|verdict| verdict.reason))
         .collect()
+}
+
+/// Whoever started a run counts as who started what follows its end.
+#[tokio::test]
+async fn who_started_a_run_started_what_follows() {
+    let house = House::new();
+    house.publish("first", "", "[[triggers]]\ntype = \"manual\"\n", &[NOOP]).await;
+    house.publish("later", "", &on("Run Completed", "first"), &[NOOP]).await;
+    house.publish("last", "", &on("Run Completed", "later"), &[MANUAL]).await;
+    flow::run_by_hand(&house.host, &sop("first"), "ann", Data::Empty, None).await.unwrap();
+    house.run_out().await;
+    let last = runs_of(&house, "last").await.pop().unwrap();
+    assert_eq!(last.identity.actor.as_deref(), Some("ann"));
+    let first = runs_of(&house, "first").await.pop().unwrap();
+    assert_eq!(last.identity.trace, first.identity.trace, "one trace leads through all");
 }
 
 /// A run waits for the end of another, and is brought that one's end alone.
