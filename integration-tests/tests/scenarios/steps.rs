@@ -40,6 +40,11 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             run: |world| announced(world).boxed(),
         },
         Scenario {
+            name: "the end of a run starts the procedure that asks for it",
+            needs: &[],
+            run: |world| follows(world).boxed(),
+        },
+        Scenario {
             name: "what a step publishes to SNS reaches who subscribes",
             needs: &[Feature::Aws],
             run: |world| told(world).boxed(),
@@ -162,6 +167,27 @@ async fn announced(world: Arc<World>) -> Result<()> {
         .await?;
     let run = line["detail"]["verdicts"][0]["run"].as_str().context("a run")?;
     world.completed(run).await?;
+    Ok(())
+}
+
+async fn follows(world: Arc<World>) -> Result<()> {
+    let payload = json!({ "number": order(&world, "followed") });
+    let first = start(&world, "/sop/followed", "followed", &payload).await?;
+    world.completed(&first).await?;
+    let named = format!("\"run\":\"{first}\"");
+    let is_its_end = |line: &Value| {
+        line["source"] == "event"
+            && line["subject"] == "sopwith/Run Completed"
+            && line["detail"]["payload"].as_str().is_some_and(|payload| payload.contains(&named))
+    };
+    let line = world.logged("the end in the log", SOON, is_its_end).await?;
+    let verdicts = line["detail"]["verdicts"].as_array().context("verdicts")?;
+    let run = verdicts.iter().find_map(|verdict| verdict["run"].as_str());
+    let run = run.with_context(|| format!("no run in {line}"))?;
+    let seen = world.completed(run).await?;
+    ensure!(seen["sop"] == "follower", "{seen}");
+    ensure!(seen["follows"] == first.as_str(), "{seen}");
+    world.verify(run).await?;
     Ok(())
 }
 
