@@ -29,6 +29,7 @@ codes! {
     SYNTAX = "SOP0002", "`SOP.toml` is not TOML";
     UNKNOWN_TABLE = "SOP0003", "an unknown table or top-level key";
     NO_SOP_TABLE = "SOP0004", "no `[sop]` table";
+    NUL = "SOP0005", "a NUL character in `SOP.md`";
     UNKNOWN_KEY = "SOP0101", "an unknown key in `[sop]`";
     WRONG_TYPE = "SOP0103", "a value of the wrong type";
     BAD_CHOICE = "SOP0104", "a value that is not one of those allowed";

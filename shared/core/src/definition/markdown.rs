@@ -41,6 +41,13 @@ pub fn parse_steps(markdown: &str) -> ParsedSteps {
     reason = "the parser has many events, and few matter here"
 )]
 pub(super) fn read(sink: &mut Sink<'_>) -> Vec<Written> {
+    if let Some(at) = sink.source().find('\0') {
+        // Markdown shows it as another character, so a text that has it is not the text that is read.
+        let message = "a text has no NUL character".to_owned();
+        let help = "delete it; an editor that shows control characters finds it".to_owned();
+        sink.error_with_help(code::NUL, at..at + 1, message, help);
+        return Vec::new();
+    }
     let document = Document::new(sink.source());
     let mut section = Section::default();
     let mut near_miss = None;
