@@ -50,7 +50,7 @@ pub use publish::{
 };
 pub use query::{EventFilter, RunDetail, events, inbox, journal, list_runs, run_detail};
 pub use rate::{Exhausted, Rate, take_pairing};
-pub use reconcile::{Reconciled, reconcile};
+pub use reconcile::{Reconciled, RuleSettings, reconcile_events, reconcile_topics};
 pub use replay::{Recorded, Replayed, recorded, replay};
 pub use rerun::{Rerun, rerun};
 pub use routine::{RoutineShown, ScheduleShown, Switched, routines, switch};
