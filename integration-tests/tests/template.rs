@@ -38,11 +38,16 @@ fn text(value: &Value) -> String {
     )
 }
 
+/// The values of a list, or the one; of a choice, what may be chosen.
 fn list(value: &Value) -> Vec<String> {
-    if let Value::Sequence(values) = value {
-        return values.iter().map(text).collect();
+    match value {
+        Value::Sequence(values) => values.iter().flat_map(list).collect(),
+        Value::Tagged(choice) if choice.tag == "!If" => {
+            let branches = choice.value.as_sequence().expect("a condition and two values");
+            branches[1..].iter().flat_map(list).collect()
+        }
+        _ => vec![text(value)],
     }
-    vec![text(value)]
 }
 
 /// (role, statement) of every role.
@@ -97,6 +102,42 @@ const WILDCARDS: &[(&str, &str, &str, &str)] = &[
         "Rules",
         "!Sub arn:${AWS::Partition}:iot:${AWS::Region}:${AWS::AccountId}:rule/${Prefix}_mqtt_*",
         "rules are named after the filters of SOPs, which come after the stack",
+    ),
+    (
+        "ApiRole",
+        "BusRules",
+        "!Sub arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/${Prefix}-events-*",
+        "rules are named after the sources that SOPs ask for, which come after the stack",
+    ),
+    (
+        "ApiRole",
+        "BusRules",
+        "!Sub arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/${EventBusName}/${Prefix}-events-*",
+        "rules are named after the sources that SOPs ask for, which come after the stack",
+    ),
+    (
+        "ApiRole",
+        "ListBusRules",
+        "!Sub arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/*",
+        "a list is asked of all rules of a bus",
+    ),
+    (
+        "CronRole",
+        "BusRules",
+        "!Sub arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/${Prefix}-events-*",
+        "rules are named after the sources that SOPs ask for, which come after the stack",
+    ),
+    (
+        "CronRole",
+        "BusRules",
+        "!Sub arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/${EventBusName}/${Prefix}-events-*",
+        "rules are named after the sources that SOPs ask for, which come after the stack",
+    ),
+    (
+        "CronRole",
+        "ListBusRules",
+        "!Sub arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/*",
+        "a list is asked of all rules of a bus",
     ),
     ("WebhookRole", "Trace", "*", "the service knows no resource for a trace"),
     ("MqttRole", "Trace", "*", "the service knows no resource for a trace"),
@@ -166,9 +207,40 @@ fn each_role_is_taken_on_by_one_service() {
 fn only_the_named_services_may_call_functions_and_only_from_this_stack() {
     for (id, _, properties) in resources("AWS::Lambda::Permission") {
         assert_eq!(properties["Action"].as_str(), Some("lambda:InvokeFunction"), "{id}");
-        let from = text(&properties["SourceArn"]);
-        assert!(from.starts_with('!'), "{id} lets in whoever comes from `{from}`");
+        for from in list(&properties["SourceArn"]) {
+            assert!(from.starts_with('!'), "{id} lets in whoever comes from `{from}`");
+        }
         assert_ne!(text(&properties["Principal"]), "*", "{id}");
+    }
+}
+
+/// Events come from the bus's rules that api and cron may change, and what they leave behind too.
+#[test]
+fn rules_of_the_bus_hand_events_to_one_function_and_one_queue() {
+    let ours: Vec<String> = WILDCARDS
+        .iter()
+        .filter(|row| row.0 == "ApiRole" && row.1 == "BusRules")
+        .map(|row| row.2.to_owned())
+        .collect();
+    let template = template();
+    let permission = &template["Resources"]["EventRulePermission"]["Properties"];
+    assert_eq!(text(&permission["FunctionName"]), "!Ref EventbridgeFunction");
+    assert_eq!(list(&permission["SourceArn"]), ours);
+    let policy = &template["Resources"]["TlsOnly"]["Properties"]["PolicyDocument"];
+    let allowed = policy["Statement"].as_sequence().expect("statements");
+    let allowed: Vec<_> = allowed.iter().filter(|it| it["Effect"] == "Allow").collect();
+    assert_eq!(allowed.len(), 1);
+    assert_eq!(text(&allowed[0]["Principal"]["Service"]), "events.amazonaws.com");
+    assert_eq!(list(&allowed[0]["Action"]), ["sqs:SendMessage"]);
+    assert_eq!(list(&allowed[0]["Resource"]), ["!GetAtt ArrivalsDead.Arn"]);
+    assert_eq!(list(&allowed[0]["Condition"]["ArnLike"]["aws:SourceArn"]), ours);
+    let function =
+        |name: &str| template["Resources"][name]["Properties"]["Environment"]["Variables"].clone();
+    for name in ["ApiFunction", "CronFunction"] {
+        let told = function(name);
+        assert_eq!(text(&told["SOP_BUS_FUNCTION_ARN"]), "!GetAtt EventbridgeFunction.Arn");
+        assert_eq!(text(&told["SOP_BUS_DEAD_QUEUE_ARN"]), "!GetAtt ArrivalsDead.Arn");
+        assert_eq!(text(&told["SOP_BUS_NAME"]), "!Ref EventBusName");
     }
 }
 

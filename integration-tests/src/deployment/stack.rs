@@ -70,6 +70,14 @@ impl Cli {
         Ok(code.with_context(|| format!("no code came back: {answer}"))?.to_owned())
     }
 
+    /// Puts one event, an entry of `PutEvents`, on the default bus.
+    pub(crate) async fn put_event(&self, entry: &Value) -> Result<()> {
+        let entries = json!([entry]).to_string();
+        let answer = self.run(&["events", "put-events", "--entries", &entries]).await?;
+        ensure!(answer["FailedEntryCount"] == 0, "the bus did not take it: {answer}");
+        Ok(())
+    }
+
     /// What the function `name` answers to `payload`.
     pub(crate) async fn invoke(&self, name: &str, payload: &Value) -> Result<Value> {
         let function = &format!("sopwith-{name}");
@@ -117,7 +125,7 @@ pub(crate) async fn deploy(
         .env("AWS_DEFAULT_REGION", sop_emulator::REGION)
         .env("SOP_VENV", sop_emulator::venv().canonicalize()?)
         .env("SOP_SKIP_BUILD", "1")
-        .env("SOP_DEPLOY_PARAMETERS", "EventSources=aws.cloudwatch,shop.inbox WebhookRateLimit=600")
+        .env("SOP_DEPLOY_PARAMETERS", "WebhookRateLimit=600")
         .env("SOP_LAMBDA_DIR", functions)
         .env_remove("SOP_STACK")
         .env_remove("SOP_DEPLOY_BUCKET")

@@ -1,4 +1,4 @@
-//! The topic rules of AWS IoT Core follow the active SOPs.
+//! The rules of AWS IoT Core and of the event bus follow the active SOPs.
 
 use std::sync::Arc;
 
@@ -10,15 +10,26 @@ use serde_json::json;
 /// What the names of rules begin with in this deployment.
 const PREFIX: &str = "sopwith_mqtt_";
 
-/// A rule of somebody else's, with a name like ours.
+/// The same on the bus.
+const BUS_PREFIX: &str = "sopwith-events-";
+
+/// Rules of somebody else's, with names like ours.
 const FOREIGN: &str = "sopwith_mqtt_of_others";
+const BUS_FOREIGN: &str = "sopwith-events-of-others";
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
-    vec![Scenario {
-        name: "a published filter gets its rule, an archived one loses it, others' rules stay",
-        needs: &[Feature::Aws, Feature::Push, Feature::Mqtt],
-        run: |world| follow(world).boxed(),
-    }]
+    vec![
+        Scenario {
+            name: "a published filter gets its rule, an archived one loses it, others' rules stay",
+            needs: &[Feature::Aws, Feature::Push, Feature::Mqtt],
+            run: |world| follow(world).boxed(),
+        },
+        Scenario {
+            name: "a published source gets its rule on the bus, an archived one loses it, others' rules stay",
+            needs: &[Feature::Aws, Feature::Push],
+            run: |world| follow_on_the_bus(world).boxed(),
+        },
+    ]
 }
 
 fn probe() -> SopFiles {
@@ -61,4 +72,51 @@ async fn follow(world: Arc<World>) -> Result<()> {
     let after = aws.topic_rules(PREFIX).await?;
     ensure!(after == before, "{after:?} is not {before:?}");
     aws.delete_topic_rule(FOREIGN).await
+}
+
+fn bus_probe(kind: &str) -> SopFiles {
+    SopFiles {
+        directory: "bus-probe".into(),
+        toml: format!(
+            "[sop]\nname = \"bus-probe\"\ndescription = \"d\"\nexecution_mode = \"auto\"\n\n\
+             [[triggers]]\ntype = \"event\"\nsource = \"probe.shop\"\ndetail_type = \"{kind}\"\n"
+        ),
+        markdown: "## Steps\n\n1. **Note**\n   - capability: noop\n".into(),
+    }
+}
+
+async fn follow_on_the_bus(world: Arc<World>) -> Result<()> {
+    let aws = world.deployment.aws().context("the services")?;
+    aws.make_bus_rule(BUS_FOREIGN, "theirs").await?;
+    let before = aws.bus_rules(BUS_PREFIX).await?;
+    let note = r#"{"detail-type":["Note"],"source":["shop.inbox"]}"#;
+    ensure!(before.values().any(|pattern| pattern == note), "{before:?}");
+
+    world.push(&[bus_probe("Made")]).await?;
+    let made = aws.bus_rules(BUS_PREFIX).await?;
+    ensure!(made.len() == before.len() + 1, "{made:?}");
+    // What is asked of a source changes its rule where it is.
+    world.push(&[bus_probe("Sold")]).await?;
+    let during = aws.bus_rules(BUS_PREFIX).await?;
+    ensure!(during.keys().eq(made.keys()), "{during:?} for {made:?}");
+    let sold = r#"{"detail-type":["Sold"],"source":["probe.shop"]}"#;
+    ensure!(during.values().any(|pattern| pattern == sold), "{during:?}");
+
+    for (kind, mark) in [("Made", "not-asked-for"), ("Sold", "asked-for")] {
+        let detail = json!({ "mark": mark }).to_string();
+        let entry = json!({ "Source": "probe.shop", "DetailType": kind, "Detail": detail });
+        world.deployment.put_event(&entry).context("a bus")?.await?;
+    }
+    poll("the run of the event", SOON, || async {
+        let runs = world.runs("bus-probe").await?;
+        Ok((!runs.is_empty()).then_some(()))
+    })
+    .await?;
+    let page = world.api().get("/api/events?limit=100").await?;
+    ensure!(!page.to_string().contains("not-asked-for"), "nobody asked for it");
+
+    world.api().post("/api/sops/bus-probe/archive", &json!({})).await?.expect(200)?;
+    let after = aws.bus_rules(BUS_PREFIX).await?;
+    ensure!(after == before, "{after:?} is not {before:?}");
+    aws.delete_bus_rule(BUS_FOREIGN).await
 }
