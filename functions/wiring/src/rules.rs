@@ -13,6 +13,8 @@
 //! | `SOP_BUS_DEAD_QUEUE_ARN` | where what it could not be given goes |
 //! | `SOP_BUS_RULES_MAX` | how many rules of the bus there may be; 50 when it is left out |
 
+use std::fmt::Debug;
+use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -20,9 +22,11 @@ use sop_aws::config::Settings;
 use sop_aws::{BusRules, BusTarget, IotRules, TopicTargets};
 use sop_core::event_rule::EventRule;
 use sop_core::id::Digest;
+use sop_core::matching::Index;
 use sop_core::topic_rule::TopicRule;
 use sop_runtime::flow::{
-    FlowError, Host, Reconciled, RuleSettings, reconcile_events, reconcile_topics,
+    FlowError, Host, Part, Reconciled, RuleHealth, RuleSettings, RuleWatch, RulesHealth,
+    reconcile_events, reconcile_topics, rule_health,
 };
 use sop_runtime::port::{Catalog, Clock, Rules};
 use sop_runtime::report::chain;
@@ -119,10 +123,41 @@ where
             }
         };
         let Self { topics, events } = self;
-        let work = reconcile_topics(host, &topics.rules, &topics.settings);
-        topics.keep_well("topics", digest, work).await;
-        let work = reconcile_events(host, &events.rules, &events.settings);
-        events.keep_well("events", digest, work).await;
+        let on_topics = reconcile_topics(host, &topics.rules, &topics.settings);
+        let on_events = reconcile_events(host, &events.rules, &events.settings);
+        futures_util::join!(
+            topics.keep_well("topics", digest, on_topics),
+            events.keep_well("events", digest, on_events),
+        );
+    }
+}
+
+impl<T, E> RuleWatch for Reconciler<T, E>
+where
+    T: Rules<Rule = TopicRule> + Debug,
+    E: Rules<Rule = EventRule> + Debug,
+{
+    fn look<'a>(
+        &'a self,
+        index: &'a Index,
+    ) -> Pin<Box<dyn Future<Output = RulesHealth> + Send + 'a>> {
+        let Self { topics, events } = self;
+        Box::pin(async move {
+            let (topics, events) = futures_util::join!(
+                topics.look(topics.settings.topics(index)),
+                events.look(events.settings.events(index)),
+            );
+            RulesHealth { topics, events }
+        })
+    }
+}
+
+impl<R: Rules> Kind<R> {
+    async fn look(&self, wanted: Vec<R::Rule>) -> Part<RuleHealth> {
+        match tokio::time::timeout(WITHIN, rule_health(&self.rules, &wanted)).await {
+            Ok(found) => found.map_err(|error| chain(&error)),
+            Err(_) => Err(format!("no answer within {} s", WITHIN.as_secs())),
+        }
     }
 }
 
@@ -191,6 +226,7 @@ mod tests {
     }
 
     /// Rules that cannot be looked at.
+    #[derive(Debug)]
     struct Nowhere;
 
     impl Rules for Nowhere {
@@ -218,5 +254,8 @@ mod tests {
         reconciler.follow(&host).await;
         assert!(reconciler.topics.well.lock().unwrap().is_none());
         assert!(reconciler.events.well.lock().unwrap().is_some());
+        let health = reconciler.look(&host.active().await.unwrap().index).await;
+        assert!(health.topics.unwrap_err().contains("not in this region"));
+        assert_eq!(health.events, Ok(RuleHealth::default()));
     }
 }

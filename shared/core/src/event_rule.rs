@@ -142,8 +142,9 @@ impl<'a> Demand<'a> {
     /// Rules that sources share, without their detail types; `None` when they are too many.
     fn by_shares(&self, max: usize) -> Option<Vec<Planned>> {
         let mut planned = self.any_source(max)?;
+        let names: Vec<&str> = self.sources.keys().copied().collect();
         let sources = |shared: &[Value]| json!({ "source": shared });
-        planned.extend(shares("sources", self.sources.keys(), max - planned.len(), sources)?);
+        planned.extend(shares("sources", &names, max - planned.len(), sources)?);
         Some(planned)
     }
 
@@ -152,25 +153,26 @@ impl<'a> Demand<'a> {
         if self.everything {
             return None;
         }
+        let names: Vec<&str> = self.kinds.iter().copied().collect();
         let kinds = |shared: &[Value]| json!({ "source": others(), "detail-type": shared });
-        shares("detail types", self.kinds.iter(), max, kinds)
+        shares("detail types", &names, max, kinds)
     }
 }
 
 /// As few rules as texts can share, at most `max`. Which one a text is in depends on itself and on their number
 /// alone, so that one text more changes one rule.
-fn shares<'a>(
+fn shares(
     of: &str,
-    texts: impl Iterator<Item = &'a &'a str> + Clone,
+    texts: &[&str],
     max: usize,
     pattern: impl Fn(&[Value]) -> Value,
 ) -> Option<Vec<Planned>> {
-    if texts.clone().next().is_none() {
+    if texts.is_empty() {
         return Some(Vec::new());
     }
     (1..=max).find_map(|number| {
         let mut shared = vec![Vec::new(); number];
-        for each in texts.clone() {
+        for each in texts {
             let place = Digest::of(each.as_bytes()).to_string();
             let place = usize::from_str_radix(&place[..8], 16).expect("a digest is hexadecimal");
             shared[place % number].push(text(each));
@@ -224,14 +226,13 @@ mod tests {
     /// Whether the bus would hand the event over: what of its patterns the planner uses.
     fn takes(rule: &EventRule, source: &str, kind: &str) -> bool {
         let field = |name: &str, text: &str| {
-            rule.pattern.get(name).is_none_or(|wanted| {
-                wanted.as_array().unwrap().iter().any(|wanted| match wanted {
-                    Value::String(wanted) => wanted == text,
-                    wanted if wanted["prefix"].is_string() => {
-                        text.starts_with(wanted["prefix"].as_str().unwrap())
-                    }
-                    wanted => !wanted["anything-but"].as_array().unwrap().contains(&json!(text)),
-                })
+            let Some(wanted) = rule.pattern.get(name) else { return true };
+            wanted.as_array().unwrap().iter().any(|wanted| {
+                let prefix = wanted["prefix"].as_str();
+                let others = wanted["anything-but"].as_array();
+                *wanted == json!(text)
+                    || prefix.is_some_and(|prefix| text.starts_with(prefix))
+                    || others.is_some_and(|but| !but.contains(&json!(text)))
             })
         };
         field("source", source) && field("detail-type", kind)

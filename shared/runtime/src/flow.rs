@@ -24,6 +24,7 @@ mod reconcile;
 mod replay;
 mod rerun;
 mod routine;
+mod rule_health;
 pub mod settings;
 mod start;
 mod tick;
@@ -54,5 +55,6 @@ pub use reconcile::{Reconciled, RuleSettings, reconcile_events, reconcile_topics
 pub use replay::{Recorded, Replayed, recorded, replay};
 pub use rerun::{Rerun, rerun};
 pub use routine::{RoutineShown, ScheduleShown, Switched, routines, switch};
+pub use rule_health::{RuleHealth, RuleWatch, RulesHealth, rule_health};
 pub use settings::Settings;
 pub use tick::{Ticked, tick};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use sop_core::event_rule::{self, EventRule};
+use sop_core::matching::Index;
 use sop_core::topic_rule::{self, TopicRule};
 
 use crate::flow::{FlowError, Host};
@@ -32,6 +33,18 @@ pub struct RuleSettings {
     pub max: usize,
 }
 
+impl RuleSettings {
+    /// The rules that the message service is to have for what `index` asks for.
+    pub fn topics(&self, index: &Index) -> Vec<TopicRule> {
+        topic_rule::plan(&self.prefix, index.topic_filters(), self.max)
+    }
+
+    /// The rules that the event bus is to have for what `index` asks for.
+    pub fn events(&self, index: &Index) -> Vec<EventRule> {
+        event_rule::plan(&self.prefix, index.bus_events(), self.max)
+    }
+}
+
 /// Makes the rules of the message service what the active SOPs ask for.
 ///
 /// What is missing is made before what is stale goes, so that no message falls between two rules. Doing
@@ -51,7 +64,7 @@ where
     R: Rules<Rule = TopicRule>,
 {
     let active = host.active().await?;
-    let wanted = topic_rule::plan(&settings.prefix, active.index.topic_filters(), settings.max);
+    let wanted = settings.topics(&active.index);
     // A message that two rules hand over is two events: the stale one goes at once.
     make_so(rules, &wanted, Stale::Goes).await
 }
@@ -76,7 +89,7 @@ where
     R: Rules<Rule = EventRule>,
 {
     let active = host.active().await?;
-    let wanted = event_rule::plan(&settings.prefix, active.index.bus_events(), settings.max);
+    let wanted = settings.events(&active.index);
     make_so(rules, &wanted, Stale::StaysWhileMaking).await
 }
 
@@ -127,6 +140,6 @@ async fn make_so<R: Rules>(
     }
 }
 
-fn is_right<R: Rule>(found: &FoundRule<R>, wanted: &R) -> bool {
+pub(super) fn is_right<R: Rule>(found: &FoundRule<R>, wanted: &R) -> bool {
     found.is_intact && found.rule == *wanted
 }

@@ -11,17 +11,28 @@ use crate::port::PortError;
 pub trait Rule: Clone + PartialEq + Send + Sync {
     /// Names it among the rules of its kind.
     fn name(&self) -> &str;
+
+    /// What it takes, for whoever looks after the host.
+    fn takes(&self) -> String;
 }
 
 impl Rule for TopicRule {
     fn name(&self) -> &str {
         &self.name
     }
+
+    fn takes(&self) -> String {
+        self.sql.rsplit(" FROM ").next().unwrap_or_default().to_owned()
+    }
 }
 
 impl Rule for EventRule {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn takes(&self) -> String {
+        self.pattern.to_string()
     }
 }
 

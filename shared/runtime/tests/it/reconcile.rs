@@ -124,3 +124,29 @@ async fn a_failure_on_the_bus_is_made_good_by_the_next_look() {
     let replaced = Reconciled { replaced: 1, ..Reconciled::default() };
     assert_eq!(on_the_bus(&house.host, &rules).await, replaced);
 }
+
+/// A look tells what is right, missing, changed and asked for no more, and changes nothing.
+#[tokio::test]
+async fn a_look_at_the_rules_changes_nothing() {
+    let (house, rules) = (House::new(), MemoryRules::default());
+    for (name, source) in [("one", "shop"), ("two", "till"), ("three", "bank")] {
+        house.publish(name, "", &event(source, "Note"), &[NOOP]).await;
+    }
+    let look = async |rules: &MemoryRules<EventRule>| {
+        let active = house.host.active().await.unwrap();
+        flow::rule_health(rules, &settings().events(&active.index)).await.unwrap()
+    };
+    let health = look(&rules).await;
+    assert_eq!((health.right, health.missing.len()), (0, 3));
+    assert!(
+        health.missing.iter().any(|it| it.starts_with("sopwith-events-") && it.contains("shop"))
+    );
+    assert_eq!(rules.names(), [""; 0]);
+    on_the_bus(&house.host, &rules).await;
+    rules.spoil(&rules.names()[0]);
+    flow::archive(&house.host, &SopName::parse("two").unwrap(), "author").await.unwrap();
+    let health = look(&rules).await;
+    let (wrong, stale) = (health.wrong.len(), health.stale);
+    assert_eq!((health.right + wrong + stale, health.missing.len()), (3, 0), "{health:?}");
+    assert_eq!(stale, 1);
+}
