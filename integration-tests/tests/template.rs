@@ -40,14 +40,16 @@ fn text(value: &Value) -> String {
 
 /// The values of a list, or the one; of a choice, what may be chosen.
 fn list(value: &Value) -> Vec<String> {
-    match value {
-        Value::Sequence(values) => values.iter().flat_map(list).collect(),
-        Value::Tagged(choice) if choice.tag == "!If" => {
-            let branches = choice.value.as_sequence().expect("a condition and two values");
-            branches[1..].iter().flat_map(list).collect()
-        }
-        _ => vec![text(value)],
+    if let Value::Sequence(values) = value {
+        return values.iter().flat_map(list).collect();
     }
+    if let Value::Tagged(choice) = value
+        && choice.tag == "!If"
+    {
+        let branches = choice.value.as_sequence().expect("a condition and two values");
+        return branches[1..].iter().flat_map(list).collect();
+    }
+    vec![text(value)]
 }
 
 /// (role, statement) of every role.

@@ -42,8 +42,15 @@ fn probe() -> SopFiles {
     }
 }
 
+/// Takes away what a try of before has left there; where there is nothing the host says so.
+async fn forget(world: &World, sop: &str) -> Result<()> {
+    let path = format!("/api/sops/{sop}/archive");
+    world.api().post(&path, &json!({})).await.map(drop)
+}
+
 async fn follow(world: Arc<World>) -> Result<()> {
     let aws = world.deployment.aws().context("the services")?;
+    forget(&world, "rule-probe").await?;
     aws.make_topic_rule(FOREIGN, "theirs").await?;
     let before = aws.topic_rules(PREFIX).await?;
     ensure!(before.values().any(|topic| topic == "sensors/alert"), "{before:?}");
@@ -87,6 +94,7 @@ fn bus_probe(kind: &str) -> SopFiles {
 
 async fn follow_on_the_bus(world: Arc<World>) -> Result<()> {
     let aws = world.deployment.aws().context("the services")?;
+    forget(&world, "bus-probe").await?;
     aws.make_bus_rule(BUS_FOREIGN, "theirs").await?;
     let before = aws.bus_rules(BUS_PREFIX).await?;
     let note = r#"{"detail-type":["Note"],"source":["shop.inbox"]}"#;
@@ -101,6 +109,11 @@ async fn follow_on_the_bus(world: Arc<World>) -> Result<()> {
     ensure!(during.keys().eq(made.keys()), "{during:?} for {made:?}");
     let sold = r#"{"detail-type":["Sold"],"source":["probe.shop"]}"#;
     ensure!(during.values().any(|pattern| pattern == sold), "{during:?}");
+
+    let health = world.api().get("/api/health").await?;
+    let ours = during.len() - 1;
+    let well = json!({ "right": ours, "missing": [], "wrong": [], "stale": 0 });
+    ensure!(health["rules"]["events"] == well, "{health}");
 
     for (kind, mark) in [("Made", "not-asked-for"), ("Sold", "asked-for")] {
         let detail = json!({ "mark": mark }).to_string();
