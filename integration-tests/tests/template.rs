@@ -119,6 +119,18 @@ const WILDCARDS: &[(&str, &str, &str, &str)] = &[
     ),
     (
         "ApiRole",
+        "BusTargets",
+        "!Sub arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/${Prefix}-events-*",
+        "rules are named after the sources that SOPs ask for; what they lead to is one function",
+    ),
+    (
+        "ApiRole",
+        "BusTargets",
+        "!Sub arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/${EventBusName}/${Prefix}-events-*",
+        "rules are named after the sources that SOPs ask for; what they lead to is one function",
+    ),
+    (
+        "ApiRole",
         "ListBusRules",
         "!Sub arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/*",
         "a list is asked of all rules of a bus",
@@ -134,6 +146,18 @@ const WILDCARDS: &[(&str, &str, &str, &str)] = &[
         "BusRules",
         "!Sub arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/${EventBusName}/${Prefix}-events-*",
         "rules are named after the sources that SOPs ask for, which come after the stack",
+    ),
+    (
+        "CronRole",
+        "BusTargets",
+        "!Sub arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/${Prefix}-events-*",
+        "rules are named after the sources that SOPs ask for; what they lead to is one function",
+    ),
+    (
+        "CronRole",
+        "BusTargets",
+        "!Sub arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/${EventBusName}/${Prefix}-events-*",
+        "rules are named after the sources that SOPs ask for; what they lead to is one function",
     ),
     (
         "CronRole",
@@ -236,6 +260,17 @@ fn rules_of_the_bus_hand_events_to_one_function_and_one_queue() {
     assert_eq!(list(&allowed[0]["Action"]), ["sqs:SendMessage"]);
     assert_eq!(list(&allowed[0]["Resource"]), ["!GetAtt ArrivalsDead.Arn"]);
     assert_eq!(list(&allowed[0]["Condition"]["ArnLike"]["aws:SourceArn"]), ours);
+    let puts: Vec<_> = statements()
+        .into_iter()
+        .filter(|(_, statement)| {
+            list(&statement["Action"]).contains(&"events:PutTargets".to_owned())
+        })
+        .collect();
+    assert_eq!(puts.len(), 2);
+    for (role, statement) in puts {
+        let to = &statement["Condition"]["ForAllValues:ArnEquals"]["events:TargetArn"];
+        assert_eq!(text(to), "!GetAtt EventbridgeFunction.Arn", "{role}");
+    }
     let function =
         |name: &str| template["Resources"][name]["Properties"]["Environment"]["Variables"].clone();
     for name in ["ApiFunction", "CronFunction"] {

@@ -127,7 +127,7 @@ pub(super) fn parts(health: &Value, now: Timestamp) -> Vec<Finding> {
     }
     for (part, kind, statements) in [
         ("IoT rules", "topics", "`Rules`, `ListRules` and `RuleErrors`"),
-        ("bus rules", "events", "`BusRules` and `ListBusRules`"),
+        ("bus rules", "events", "`BusRules`, `BusTargets` and `ListBusRules`"),
     ] {
         // On one machine there are none.
         if !health["rules"][kind].is_null() {
