@@ -53,6 +53,8 @@ struct Broker {
     password: Option<String>,
     use_tls: Option<bool>,
     ca_file: Option<PathBuf>,
+    cert_file: Option<PathBuf>,
+    key_file: Option<PathBuf>,
 }
 
 /// Shows no password.
@@ -149,12 +151,12 @@ impl Config {
     /// The MQTT broker elsewhere, checked; none when the file names none.
     ///
     /// # Errors
-    /// When something about it cannot be, with what to write instead, or `ca_file` cannot be read.
+    /// When something about it cannot be, with what to write instead, or a file of it cannot be read.
     pub(crate) fn broker(&self) -> Result<Option<broker::Settings>> {
         let Some(said) = self.channels_config.mqtt.clone() else { return Ok(None) };
-        let read = |path: PathBuf| {
-            let what = || format!("could not read `ca_file`, `{}`", path.display());
-            std::fs::read(&path).with_context(what)
+        let read = |key: &str, path: Option<PathBuf>| {
+            let what = |path: &Path| format!("could not read `{key}`, `{}`", path.display());
+            path.map(|path| std::fs::read(&path).with_context(|| what(&path))).transpose()
         };
         let said = broker::Said {
             broker_url: said.broker_url,
@@ -164,7 +166,9 @@ impl Config {
             username: said.username,
             password: said.password,
             use_tls: said.use_tls,
-            ca_pem: said.ca_file.map(read).transpose()?,
+            ca_pem: read("ca_file", said.ca_file)?,
+            cert_pem: read("cert_file", said.cert_file)?,
+            key_pem: read("key_file", said.key_file)?,
         };
         let checked = broker::Settings::check(said);
         Ok(Some(checked.context("`[channels_config.mqtt]` cannot be used")?))

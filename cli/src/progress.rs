@@ -19,7 +19,12 @@ pub(crate) fn print(context: &mut Context, run: &Run) -> Result<()> {
         let painted = screen.paint(style(&step.state), &line);
         screen.line(painted)?;
     }
-    for (what, other) in [("works for", &run.parent), ("takes up again", &run.origin)] {
+    let others = [
+        ("works for", &run.parent),
+        ("takes up again", &run.origin),
+        ("was started by the end of", &run.follows),
+    ];
+    for (what, other) in others {
         if let Some(other) = other {
             screen.line(format!("{what} run {}", printable(other)))?;
         }

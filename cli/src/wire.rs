@@ -23,6 +23,8 @@ pub(crate) struct Run {
     #[serde(default)]
     pub(crate) origin: Option<String>,
     #[serde(default)]
+    pub(crate) follows: Option<String>,
+    #[serde(default)]
     pub(crate) reason: Option<String>,
 }
 

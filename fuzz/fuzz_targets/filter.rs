@@ -5,11 +5,11 @@
 use libfuzzer_sys::fuzz_target;
 use sop_core::condition::Payload;
 use sop_core::cron::{CronExpr, TimeZone};
-use sop_core::definition::Trigger;
+use sop_core::definition::{SourceFiles, Trigger, Workspace, parse};
 use sop_core::event::{Data, Event, Source};
 use sop_core::matching::{Index, Listed};
 use sop_core::topic::TopicFilter;
-use sop_core::{Digest, EventId, SopName, Tenant, Timestamp};
+use sop_core::{EventId, Tenant, Timestamp};
 
 const NOW: Timestamp = Timestamp::from_millis(1_772_352_000_000);
 
@@ -31,30 +31,24 @@ fuzz_target!(|input: &str| {
     }
 });
 
+/// An index of one SOP, which listens to `topic`.
 fn index_of(topic: TopicFilter) -> Index {
-    Index::build([Listed {
-        name: SopName::parse("one").expect("a name"),
-        digest: Digest::of(b"one"),
-        version: "1".into(),
-        triggers: vec![Trigger::Mqtt { topic, condition: None, key: None }],
-        max_concurrent: None,
-        cooldown_secs: 0,
-        timezone: "UTC".into(),
-    }])
+    let toml = "[sop]\nname = \"one\"\n\n[[triggers]]\ntype = \"mqtt\"\ntopic = \"a\"\n";
+    let files = SourceFiles {
+        directory: "one".into(),
+        toml: toml.into(),
+        markdown: Some("## Steps\n\n1. **Look** — Look.\n".into()),
+    };
+    let parsed = parse(&files, &Workspace::default());
+    let mut sop = parsed.definition.expect("it is a good one");
+    sop.triggers = vec![Trigger::Mqtt { topic, condition: None, key: None }];
+    Index::build([Listed::from(&sop)])
 }
 
 fn event(topic: &str) -> Event {
-    Event {
-        id: EventId::from_random(NOW, &[0; 10]),
-        tenant: Tenant::default(),
-        source: Source::Mqtt,
-        subject: topic.into(),
-        time: NOW,
-        data: Data::Empty,
-        target: None,
-        catalog: None,
-        method: None,
-        actor: None,
-        trace: None,
-    }
+    let id = EventId::from_random(NOW, &[0; 10]);
+    let event = serde_json::json!({
+        "id": id, "tenant": Tenant::default(), "source": Source::Mqtt, "subject": topic, "time": NOW,
+    });
+    serde_json::from_value(event).expect("the rest may be left out")
 }

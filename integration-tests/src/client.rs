@@ -16,6 +16,7 @@ pub struct Client {
     base_url: String,
     host: Option<String>,
     token: Option<String>,
+    second_layer: Option<String>,
 }
 
 /// A request that is being put together.
@@ -43,7 +44,8 @@ impl Client {
     /// When no client can be made.
     pub fn new(base_url: &str, host: Option<&str>) -> Result<Self> {
         let http = reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build()?;
-        Ok(Self { http, base_url: base_url.to_owned(), host: host.map(str::to_owned), token: None })
+        let (base_url, host) = (base_url.to_owned(), host.map(str::to_owned));
+        Ok(Self { http, base_url, host, token: None, second_layer: None })
     }
 
     /// The same client with `token`.
@@ -58,6 +60,12 @@ impl Client {
         Self { token: None, ..self.clone() }
     }
 
+    /// The same client with `secret` for the layer before the webhooks; `None` shows nothing.
+    #[must_use]
+    pub fn with_second_layer(&self, secret: Option<&str>) -> Self {
+        Self { second_layer: secret.map(str::to_owned), ..self.clone() }
+    }
+
     /// A request for `path`, which begins with a slash and is sent as it is.
     pub fn request(&self, method: Method, path: &str) -> Request {
         let mut request = self.http.request(method, format!("{}{path}", self.base_url));
@@ -66,6 +74,9 @@ impl Client {
         }
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
+        }
+        if let Some(secret) = &self.second_layer {
+            request = request.header("x-webhook-secret", secret);
         }
         Request(request)
     }

@@ -31,6 +31,11 @@ pub trait Deployment: Send + Sync {
     /// The `Host` that requests must bear, when it is not the one of [`Self::base_url`].
     fn host(&self) -> Option<&str>;
 
+    /// What the command line is told to reach it by.
+    fn cli_url(&self) -> String {
+        self.base_url().to_owned()
+    }
+
     /// Where devices connect, where they can.
     fn device(&self) -> Option<Connection>;
 
@@ -108,6 +113,19 @@ pub fn workspace() -> Result<String> {
 
 /// The secret `probe`, on every host.
 pub const PROBE_SECRET: &str = "not-for-everybody-7c1f";
+
+/// The secret `second-layer`, on every host: what each webhook has to show as `X-Webhook-Secret`.
+pub const SECOND_LAYER: &str = "in-front-of-all-webhooks-51d0";
+
+/// The secret `signing`, on every host: what a sender of webhooks signs with.
+pub const SIGNING_SECRET: &str = "known-to-the-sender-too-9e3b";
+
+/// Webhook requests that one client may make in a minute, on every host.
+pub const RATE_LIMIT: u32 = 150;
+
+/// The secrets that doors need, by name, on every host.
+const DOOR_SECRETS: [(&str, &str); 2] =
+    [("second-layer", SECOND_LAYER), ("signing", SIGNING_SECRET)];
 
 /// The root of the repository.
 pub(crate) fn root() -> PathBuf {

@@ -7,6 +7,8 @@ use std::time::Duration;
 use rumqttc::{
     AsyncClient, ConnectionError, Event, Incoming, MqttOptions, QoS, TlsConfiguration, Transport,
 };
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// How long it may take to connect, publish and be acknowledged.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -18,8 +20,34 @@ pub struct Connection {
     pub host: String,
     /// Its port.
     pub port: u16,
-    /// Root and own certificate; `None` for a plain connection.
-    pub tls: Option<Arc<rustls::ClientConfig>>,
+    /// Who vouches for whom; `None` for a plain connection.
+    pub tls: Option<Arc<Pem>>,
+}
+
+/// What a device has in its flash, each in PEM.
+#[derive(Debug)]
+pub struct Pem {
+    /// Who vouches for the broker.
+    pub root: String,
+    /// The device's certificate.
+    pub certificate: String,
+    /// Its key.
+    pub key: String,
+}
+
+impl Pem {
+    /// A client configuration that trusts the root and nothing else.
+    ///
+    /// # Errors
+    /// When one of the three cannot be read.
+    fn config(&self) -> anyhow::Result<rustls::ClientConfig> {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(self.root.as_bytes())?)?;
+        let certificate = CertificateDer::from_pem_slice(self.certificate.as_bytes())?;
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes())?;
+        let config = rustls::ClientConfig::builder().with_root_certificates(roots);
+        Ok(config.with_client_auth_cert(vec![certificate], key)?)
+    }
 }
 
 /// A message was not acknowledged.
@@ -27,6 +55,8 @@ pub struct Connection {
 pub enum DeviceError {
     /// The broker turned the device away or hung up.
     Refused(ConnectionError),
+    /// Its certificate cannot be used.
+    Certificate(anyhow::Error),
     /// The broker said nothing.
     Silent,
 }
@@ -35,6 +65,7 @@ impl std::fmt::Display for DeviceError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Refused(_) => f.write_str("the broker refused the device"),
+            Self::Certificate(_) => f.write_str("the device's certificate cannot be used"),
             Self::Silent => f.write_str("the broker did not acknowledge"),
         }
     }
@@ -44,6 +75,7 @@ impl std::error::Error for DeviceError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Refused(error) => Some(error),
+            Self::Certificate(error) => Some(error.as_ref()),
             Self::Silent => None,
         }
     }
@@ -63,8 +95,9 @@ pub async fn publish(
     let mut options = MqttOptions::new(id, &connection.host, connection.port);
     options.set_keep_alive(Duration::from_secs(20));
     options.set_max_packet_size(512 * 1024, 512 * 1024);
-    if let Some(tls) = &connection.tls {
-        let tls = TlsConfiguration::Rustls(Arc::clone(tls));
+    if let Some(pem) = &connection.tls {
+        let tls =
+            TlsConfiguration::Rustls(Arc::new(pem.config().map_err(DeviceError::Certificate)?));
         options.set_transport(Transport::tls_with_config(tls));
     }
     tokio::time::timeout(TIMEOUT, exchange(options, messages))

@@ -11,14 +11,16 @@ mod runner;
 mod world;
 
 pub use client::{Answer, Client, Request};
-pub use deployment::aws::Aws;
+pub use deployment::aws::{Aws, Topic};
 pub use deployment::dev::Dev;
 pub use deployment::emulator::OnEmulator;
 pub use deployment::kind::{Feature, Kind};
 pub use deployment::localstack::{LocalStack, OnLocalStack, is_localstack};
 pub use deployment::roles::{Roles, Statement};
-pub use deployment::{Deployment, PROBE_SECRET, SopFiles};
-pub use device::{Connection, DeviceError, publish};
+pub use deployment::{
+    Deployment, PROBE_SECRET, RATE_LIMIT, SECOND_LAYER, SIGNING_SECRET, SopFiles,
+};
+pub use device::{Connection, DeviceError, Pem, publish};
 pub use poll::{SOON, poll};
 pub use reqwest::Method;
 pub use runner::{Scenario, Stage, Tally, run};

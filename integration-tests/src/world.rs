@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use reqwest::Method;
 use serde_json::{Value, json};
 use sop_core::definition::Definition;
 use sop_core::journal::{self, Sealed, Verified};
 
 use crate::client::{Client, Request};
 use crate::deployment::kind::Feature;
-use crate::deployment::{Deployment, SopFiles, workspace};
+use crate::deployment::{Deployment, SECOND_LAYER, SopFiles, dev, root, workspace};
 use crate::device;
 use crate::poll::{SOON, poll};
 
@@ -30,13 +31,33 @@ impl World {
     /// # Errors
     /// When no client can be made.
     pub fn new(deployment: Box<dyn Deployment>) -> Result<Self> {
-        let client = Client::new(deployment.base_url(), deployment.host())?;
+        let client = Client::new(deployment.base_url(), deployment.host())?
+            .with_second_layer(Some(SECOND_LAYER));
         Ok(Self { deployment, client, token: OnceLock::new(), numbers: AtomicU32::new(0) })
     }
 
     /// Whether the deployment has `feature`.
     pub fn has(&self, feature: Feature) -> bool {
         self.deployment.kind().lacks(feature).is_none()
+    }
+
+    /// What `sop` with `arguments` prints, for programs, of this deployment; whatever its exit code.
+    ///
+    /// # Errors
+    /// When it cannot be run, or prints no JSON.
+    pub async fn sop(&self, arguments: &[&str]) -> Result<Value> {
+        let output = tokio::process::Command::new(dev::program()?)
+            .args(["--format", "json"])
+            .args(arguments)
+            .env("SOP_URL", self.deployment.cli_url())
+            .env("SOP_TOKEN", self.token.get().context("a token")?)
+            .current_dir(root())
+            .stdin(std::process::Stdio::null())
+            .output()
+            .await?;
+        serde_json::from_slice(&output.stdout).with_context(|| {
+            format!("`sop {}`: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr))
+        })
     }
 
     /// A number that was not given before.
@@ -59,9 +80,30 @@ impl World {
         let _ = self.token.set(token.to_owned());
     }
 
+    /// A client that has just been paired: another caller to the host.
+    ///
+    /// # Errors
+    /// When it cannot be paired.
+    pub async fn another_caller(&self) -> Result<Client> {
+        let made = self.api().request(Method::POST, "/api/pairing-codes").send().await?;
+        let made = made.expect(201)?;
+        let token = self.redeem(made["code"].as_str().context("a code")?).await?;
+        Ok(self.client.with_token(&token))
+    }
+
+    /// The token that `code` is good for.
+    ///
+    /// # Errors
+    /// When the code is not.
+    pub async fn redeem(&self, code: &str) -> Result<String> {
+        let request = self.client.request(Method::POST, "/pair").header("x-pairing-code", code);
+        let paired = request.send().await?.expect(200)?;
+        Ok(paired["token"].as_str().context("a token")?.to_owned())
+    }
+
     /// A request to the webhook at `path`, with the token.
     pub fn hook(&self, path: &str, payload: &Value) -> Request {
-        self.api().request(reqwest::Method::POST, path).json(payload)
+        self.api().request(Method::POST, path).json(payload)
     }
 
     /// Activates `sops`, beside those that are active.

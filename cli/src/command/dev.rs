@@ -6,6 +6,7 @@
 mod banner;
 mod doors;
 mod metrics;
+mod outlets;
 mod reload;
 mod serve;
 
@@ -18,7 +19,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use sop_capability::BuiltIns;
 use sop_local::LocalSecrets;
-use sop_local::mqtt::{MqttServer, Publisher};
+use sop_local::mqtt::MqttServer;
 use sop_local::store::Sqlite;
 use sop_local::worker::{self, LocalHost};
 use sop_runtime::flow::{self, Host};
@@ -29,6 +30,7 @@ use tokio::sync::watch;
 use crate::config::Config;
 use crate::context::Context;
 use crate::exit::Exit;
+use outlets::LocalOutlets;
 
 /// What `sop dev` is told.
 #[derive(Debug, clap::Args)]
@@ -60,7 +62,7 @@ pub(crate) struct Args {
 type Local = LocalHost<SystemClock>;
 
 /// The built-ins on this machine.
-type Performer = BuiltIns<SystemClock, Arc<LocalSecrets>, Publisher>;
+type Performer = BuiltIns<SystemClock, Arc<LocalSecrets>, LocalOutlets>;
 
 /// Milliseconds that work in hand is given when the process is asked to stop.
 const GRACE: Duration = Duration::from_secs(5);
@@ -110,7 +112,8 @@ async fn serve(args: &Args, json: bool) -> Result<()> {
     let mqtt = config.set_up(mqtt, args.host, &secrets).await?;
     let secrets = Arc::new(secrets);
     let built_ins = BuiltIns::new(SystemClock).with_secrets(Arc::clone(&secrets));
-    let built_ins = Arc::new(built_ins.with_outlets(mqtt.publisher()));
+    let outlets = LocalOutlets::new(Arc::clone(&host), mqtt.publisher());
+    let built_ins = Arc::new(built_ins.with_outlets(outlets));
     let token = own_token(&host, &args.data).await?;
     let loaded = reload::once(&host, &args.sops, &reload::Loaded::default()).await?;
     let code = flow::new_code(&host).await.context("could not make a pairing code")?;

@@ -49,6 +49,7 @@ fn ledger() -> (RunId, Definition, Vec<Sealed>) {
         trace: None,
         parent: None,
         origin: None,
+        follows: None,
     };
     let cause = |id: &str, by: &str| Cause { input: InputId::parse(id).unwrap(), by: by.into() };
     let payload = Some(Stored::of("{\"message\":\"hi\"}"));

@@ -125,7 +125,8 @@ fn told(server: &Server) -> String {
 fn a_broker_that_cannot_be_spoken_to_is_told_with_the_remedy() {
     let house = house();
     let broker = Mosquitto::start(house.path(), port());
-    let secured = Mosquitto::start_tls(house.path(), port());
+    let secured = Mosquitto::start_tls(house.path(), port(), false);
+    let asking = Mosquitto::start_tls(house.path(), port(), true);
     let nobody = port();
     let url = |scheme: &str, port: u16, more: &str| {
         format!(
@@ -133,20 +134,26 @@ fn a_broker_that_cannot_be_spoken_to_is_told_with_the_remedy() {
              client_id = \"sop-test\"\n{more}"
         )
     };
+    let ca = |broker: &Mosquitto| format!("ca_file = \"{}\"\n", broker.ca().display());
     for (config, help) in [
         (url("mqtt", nobody, ""), "nothing listens there"),
         (url("mqtts", broker.port, ""), "write `mqtt://` and `use_tls = false`"),
         (url("mqtt", secured.port, ""), "write `mqtts://` and `use_tls = true`"),
         (url("mqtts", secured.port, ""), "name its authority's in `ca_file`"),
+        (url("mqtts", asking.port, &ca(&asking)), "in `cert_file` and `key_file`"),
     ] {
         let server = house.start_with(0, Some(&config));
         let told = told(&server);
         assert!(told.contains(help), "{config}: {told}");
     }
-    let ca = format!("ca_file = \"{}\"\n", secured.ca().display());
-    let server = house.start_with(0, Some(&url("mqtts", secured.port, &ca)));
-    secured.wait_for_subscriber();
-    assert_eq!(server.log(), Vec::<Value>::new());
+    let own = ca(&asking)
+        + &format!("cert_file = \"{}\"\n", asking.file("cert.pem"))
+        + &format!("key_file = \"{}\"\n", asking.file("key.pem"));
+    for (broker, more) in [(&secured, ca(&secured)), (&asking, own)] {
+        let server = house.start_with(0, Some(&url("mqtts", broker.port, &more)));
+        broker.wait_for_subscriber();
+        assert_eq!(server.log(), Vec::<Value>::new());
+    }
 }
 
 /// Users of our own server: a client with the wrong password is told so, one without any is not let in,
@@ -155,7 +162,7 @@ fn a_broker_that_cannot_be_spoken_to_is_told_with_the_remedy() {
 fn our_server_asks_for_users_and_speaks_tls_where_it_is_told_to() {
     let house = house();
     // For its certificate alone.
-    let secured = Mosquitto::start_tls(house.path(), port());
+    let secured = Mosquitto::start_tls(house.path(), port(), false);
     std::fs::create_dir_all(house.data()).unwrap();
     let secrets = house.data().join("secrets");
     std::fs::write(&secrets, "pump=s3cret\n").unwrap();

@@ -3,11 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use aws_sdk_iot::types::{Action, LambdaAction, TopicRulePayload};
 use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
+use serde_json::json;
 use sop_aws::SdkConfig;
 use sop_aws::config::Settings;
+use sop_core::time::Timestamp;
+
+use crate::deployment::DOOR_SECRETS;
+
+/// A topic, and the queue that hears it.
+#[derive(Debug, Clone)]
+pub struct Topic {
+    /// Its name.
+    pub arn: String,
+    queue: String,
+}
 
 /// Table, queues and rules.
 #[derive(Debug, Clone)]
@@ -57,6 +69,56 @@ impl Aws {
             secrets.describe_secret().secret_id(name).send().await?;
         }
         Ok(())
+    }
+
+    /// Makes the secrets that the doors need.
+    pub(crate) async fn put_door_secrets(&self) -> Result<()> {
+        for (name, text) in DOOR_SECRETS {
+            self.put_secret(&format!("sopwith/{name}"), text).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes the schedule's cursor say that nobody has looked since `at`, as when no tick came.
+    ///
+    /// # Errors
+    /// When the table does not take it.
+    pub async fn set_cursor(&self, at: Timestamp) -> Result<()> {
+        self.set("CRON#default", "CURSOR", "t", at).await.map(drop)
+    }
+
+    /// Lets the idempotency key `key` have ended, as time does, and returns when it would have.
+    ///
+    /// # Errors
+    /// When the table does not have it.
+    pub async fn end_key(&self, key: &str) -> Result<Timestamp> {
+        let keys = self.keys(&["IDEM#"]).await?;
+        let partition = keys.iter().find_map(|item| {
+            item.strip_suffix(" / IDEM").filter(|partition| partition.ends_with(key))
+        });
+        let partition = partition.with_context(|| format!("no item of the key `{key}`"))?;
+        let before = self.set(partition, "IDEM", "t", Timestamp::from_millis(0)).await?;
+        Ok(Timestamp::from_millis(before))
+    }
+
+    /// Sets an instant of an item, in milliseconds, and returns the one before.
+    async fn set(&self, partition: &str, sort: &str, name: &str, at: Timestamp) -> Result<i64> {
+        let text = |value: &str| AttributeValue::S(value.to_owned());
+        let changed = self
+            .dynamo
+            .update_item()
+            .table_name(&self.table)
+            .key("PK", text(partition))
+            .key("SK", text(sort))
+            .update_expression("SET #name = :at")
+            .condition_expression("attribute_exists(PK)")
+            .expression_attribute_names("#name", name)
+            .expression_attribute_values(":at", AttributeValue::N(at.as_millis().to_string()))
+            .return_values(ReturnValue::UpdatedOld)
+            .send()
+            .await?;
+        let before = changed.attributes().and_then(|item| item.get(name)?.as_n().ok());
+        Ok(before.context("there was none before")?.parse()?)
     }
 
     /// The sort keys of the partition `RUN#<run>`, in order.
@@ -202,13 +264,54 @@ impl Aws {
         Ok(())
     }
 
-    /// Deletes a rule of the default bus.
+    /// Deletes a rule of the default bus, and its targets.
     ///
     /// # Errors
     /// When the service refuses.
     pub async fn delete_bus_rule(&self, name: &str) -> Result<()> {
+        let page = self.bus.list_targets_by_rule().rule(name).send().await?;
+        let ids: Vec<String> =
+            page.targets.unwrap_or_default().into_iter().map(|it| it.id).collect();
+        if !ids.is_empty() {
+            self.bus.remove_targets().rule(name).set_ids(Some(ids)).send().await?;
+        }
         self.bus.delete_rule().name(name).send().await?;
         Ok(())
+    }
+
+    /// A topic of SNS with a queue that hears it; those of a run before are taken as they are.
+    ///
+    /// # Errors
+    /// When a service refuses.
+    pub async fn heard_topic(&self, name: &str) -> Result<Topic> {
+        let sns = aws_sdk_sns::Client::new(&self.config);
+        let made = sns.create_topic().name(name).send().await?;
+        let arn = made.topic_arn().context("a topic's name")?.to_owned();
+        let made = self.sqs.create_queue().queue_name(name).send().await?;
+        let queue = made.queue_url().context("a queue's URL")?.to_owned();
+        let asked = self.sqs.get_queue_attributes().queue_url(&queue);
+        let told = asked.attribute_names(QueueAttributeName::QueueArn).send().await?;
+        let told = told.attributes().and_then(|all| all.get(&QueueAttributeName::QueueArn));
+        let to = told.context("a queue's name")?;
+        let policy = json!({ "Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": { "Service": "sns.amazonaws.com" },
+            "Action": "sqs:SendMessage", "Resource": to,
+        }] });
+        let allow = self.sqs.set_queue_attributes().queue_url(&queue);
+        allow.attributes(QueueAttributeName::Policy, policy.to_string()).send().await?;
+        sns.subscribe().topic_arn(&arn).protocol("sqs").endpoint(to).send().await?;
+        Ok(Topic { arn, queue })
+    }
+
+    /// What the queue of `topic` has heard, up to ten messages, which go.
+    ///
+    /// # Errors
+    /// When the queue does not answer.
+    pub async fn heard(&self, topic: &Topic) -> Result<Vec<String>> {
+        let received = self.sqs.receive_message().queue_url(&topic.queue);
+        let received = received.max_number_of_messages(10).send().await?;
+        let bodies = received.messages().iter();
+        Ok(bodies.map(|message| message.body().unwrap_or_default().to_owned()).collect())
     }
 
     /// The bodies of up to ten dead letters of the events queue, which stay there.

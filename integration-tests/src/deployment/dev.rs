@@ -42,6 +42,14 @@ impl Dev {
     /// # Errors
     /// When the program is not built, ends, or says nothing.
     pub async fn start(sops: &[SopFiles]) -> Result<Self> {
+        Self::start_with(sops, "").await
+    }
+
+    /// Starts one with more in its `config.toml`.
+    ///
+    /// # Errors
+    /// As [`Self::start`]; what the program says is in the error.
+    pub async fn start_with(sops: &[SopFiles], more: &str) -> Result<Self> {
         let program = program()?;
         let files = TempDir::new()?;
         let directory = files.path().join("sops");
@@ -52,6 +60,12 @@ impl Dev {
             std::fs::write(directory.join("SOP.md"), &sop.markdown)?;
         }
         std::fs::write(directory.join("workspace.toml"), super::workspace()?)?;
+        let config = files.path().join("config.toml");
+        let gateway = format!(
+            "[gateway]\nwebhook_secret = \"second-layer\"\nwebhook_rate_limit_per_minute = {}\n{more}",
+            super::RATE_LIMIT
+        );
+        std::fs::write(&config, gateway)?;
         let (port, mqtt_port) = free_ports()?;
         let mut child = Command::new(&program)
             .args(["dev", "--format", "json", "--port", &port.to_string()])
@@ -60,7 +74,10 @@ impl Dev {
             .arg(files.path().join("data"))
             .arg("--sops")
             .arg(&directory)
+            .arg("--config")
+            .arg(&config)
             .env("SOP_SECRET_PROBE", super::PROBE_SECRET)
+            .envs(super::DOOR_SECRETS.map(|(name, text)| (variable(name), text)))
             .current_dir(files.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -88,6 +105,13 @@ impl Dev {
             _child: child,
             _files: files,
         })
+    }
+}
+
+impl Dev {
+    /// What it has said since it was ready.
+    pub fn said(&self) -> String {
+        tail(&self.log)
     }
 }
 
@@ -129,8 +153,13 @@ impl Deployment for Dev {
     }
 }
 
+/// The variable of the secret `name`.
+fn variable(name: &str) -> String {
+    format!("SOP_SECRET_{}", name.to_uppercase().replace('-', "_"))
+}
+
 /// Where `sop` is: `SOP_BIN`, else the debug build, else the release build.
-fn program() -> Result<PathBuf> {
+pub(crate) fn program() -> Result<PathBuf> {
     if let Some(program) = std::env::var_os("SOP_BIN") {
         return Ok(PathBuf::from(program));
     }

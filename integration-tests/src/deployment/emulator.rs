@@ -6,8 +6,6 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::Value;
 use sop_emulator::Emulator;
 
@@ -17,16 +15,17 @@ use crate::deployment::aws::Aws;
 use crate::deployment::kind::Kind;
 use crate::deployment::roles::Roles;
 use crate::deployment::stack::{Cli, built, deploy};
-use crate::device::Connection;
+use crate::device::{Connection, Pem};
 
-/// What a device may do: connect under any name, and publish anything, rules' topics included.
+/// What a device may do: connect under any name, publish anything, rules' topics included, and listen.
 const DEVICE_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[
-    {"Effect":"Allow","Action":["iot:Connect","iot:Publish"],"Resource":"*"}]}"#;
+    {"Effect":"Allow","Action":["iot:Connect","iot:Publish","iot:Subscribe","iot:Receive"],"Resource":"*"}]}"#;
 
 /// The deployment.
 pub struct OnEmulator {
     base_url: String,
     host: String,
+    cli_url: String,
     aws: Aws,
     cli: Cli,
     device: Connection,
@@ -55,7 +54,9 @@ impl OnEmulator {
         let inactive = device(&cli, &emulator, "--no-set-as-active").await?;
         let device = device(&cli, &emulator, "--set-as-active").await?;
         let aws = Aws::new(&endpoint, &outputs)?;
-        Ok(Self { base_url: endpoint, host, aws, cli, device, inactive, emulator })
+        aws.put_door_secrets().await?;
+        let cli_url = format!("{endpoint}/_aws/execute-api/{id}/$default");
+        Ok(Self { base_url: endpoint, host, cli_url, aws, cli, device, inactive, emulator })
     }
 }
 
@@ -77,6 +78,10 @@ impl Deployment for OnEmulator {
 
     fn host(&self) -> Option<&str> {
         Some(&self.host)
+    }
+
+    fn cli_url(&self) -> String {
+        self.cli_url.clone()
     }
 
     fn device(&self) -> Option<Connection> {
@@ -120,20 +125,12 @@ async fn device(cli: &Cli, emulator: &Emulator, active: &str) -> Result<Connecti
     let field = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let arn = field(&made["certificateArn"]);
     cli.run(&["iot", "attach-policy", "--policy-name", "device", "--target", &arn]).await?;
-    let certificate = CertificateDer::from_pem_slice(field(&made["certificatePem"]).as_bytes())?;
-    let key = PrivateKeyDer::from_pem_slice(field(&made["keyPair"]["PrivateKey"]).as_bytes())?;
-    let tls = builder(emulator.endpoint()).await?.with_client_auth_cert(vec![certificate], key)?;
-    Ok(Connection { host: "localhost".to_owned(), port, tls: Some(Arc::new(tls)) })
-}
-
-type Builder = rustls::ConfigBuilder<rustls::ClientConfig, rustls::client::WantsClientCert>;
-
-/// A client configuration that trusts the emulator's root and nothing else.
-async fn builder(endpoint: &str) -> Result<Builder> {
-    let client = Client::new(endpoint, None)?;
+    let client = Client::new(emulator.endpoint(), None)?;
     let root = client.get("/_ministack/iot/ca.pem").await.context("the emulator's root")?;
-    let root = root.as_str().context("a root in PEM")?;
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(root.as_bytes())?)?;
-    Ok(rustls::ClientConfig::builder().with_root_certificates(roots))
+    let pem = Pem {
+        root: field(&root),
+        certificate: field(&made["certificatePem"]),
+        key: field(&made["keyPair"]["PrivateKey"]),
+    };
+    Ok(Connection { host: "localhost".to_owned(), port, tls: Some(Arc::new(pem)) })
 }

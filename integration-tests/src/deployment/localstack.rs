@@ -117,6 +117,7 @@ impl OnLocalStack {
         ));
         let cli = Cli::new(&endpoint);
         let aws = Aws::new(&endpoint, &cli.outputs().await?)?;
+        aws.put_door_secrets().await?;
         let door = Door::open(&endpoint, reduced.routes).await?;
         Ok(LocalStack::Up(Box::new(Self { door, aws, cli, excerpt, node })))
     }

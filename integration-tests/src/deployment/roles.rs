@@ -22,11 +22,13 @@ impl Roles {
         Self { cli }
     }
 
-    /// Takes the statement `sid` out of the policy of the role with this logical id.
+    /// Takes the statement `sid` out of the policy of the role with this logical id. Its function begins anew,
+    /// so that what it keeps in memory, secrets for one, does not serve instead.
     ///
     /// # Errors
     /// When there is no such role or statement, or the emulator refuses.
     pub async fn take_away(&self, role: &str, sid: &str) -> Result<Statement> {
+        let function = role.strip_suffix("Role").unwrap_or(role).to_lowercase();
         let resource = ["cloudformation", "describe-stack-resource", "--stack-name", "sopwith"];
         let question = [&resource[..], &["--logical-resource-id", role]].concat();
         let found = self.cli.run(&question).await?;
@@ -47,6 +49,11 @@ impl Roles {
         } else {
             self.put(&role, &policy, &document.to_string()).await?;
         }
+        // As it is in the template; being told it is what makes the emulator start it anew.
+        const MEMORY_MB: &str = "256";
+        let update = ["lambda", "update-function-configuration", "--function-name"];
+        let function = format!("sopwith-{function}");
+        self.cli.run(&[&update[..], &[&function, "--memory-size", MEMORY_MB]].concat()).await?;
         Ok(Statement { role, policy, whole })
     }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::deployment::{root, target};
+use crate::deployment::{RATE_LIMIT, root, target};
 
 /// The functions' names after the prefix.
 const FUNCTIONS: [&str; 8] =
@@ -125,7 +125,13 @@ pub(crate) async fn deploy(
         .env("AWS_DEFAULT_REGION", sop_emulator::REGION)
         .env("SOP_VENV", sop_emulator::venv().canonicalize()?)
         .env("SOP_SKIP_BUILD", "1")
-        .env("SOP_DEPLOY_PARAMETERS", "WebhookRateLimit=600")
+        .env(
+            "SOP_DEPLOY_PARAMETERS",
+            format!(
+                "WebhookRateLimit={RATE_LIMIT} \
+                 WebhookSecret=second-layer"
+            ),
+        )
         .env("SOP_LAMBDA_DIR", functions)
         .env_remove("SOP_STACK")
         .env_remove("SOP_DEPLOY_BUCKET")

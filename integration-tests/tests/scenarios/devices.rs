@@ -206,6 +206,7 @@ async fn inactive(world: Arc<World>) -> Result<()> {
     let inactive = world.deployment.inactive_device().context("a device")?;
     match publish(&inactive, &[("sensors/alert", r#"{"severity":9,"room":"inactive"}"#)]).await {
         Err(DeviceError::Refused(_)) => Ok(()),
+        Err(DeviceError::Certificate(error)) => Err(error),
         Err(DeviceError::Silent) => bail!("the broker neither took nor refused it"),
         Ok(()) => bail!("the broker took a message from a device that may not connect"),
     }

@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use futures_util::FutureExt;
-use integration_tests::{Feature, Method, Scenario, World};
+use integration_tests::{Feature, Method, SIGNING_SECRET, Scenario, World};
 use serde_json::{Value, json};
+use sop_core::definition::Scheme;
+use sop_core::signature::sign;
+use sop_runtime::port::{Clock, SystemClock};
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
@@ -28,6 +31,21 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             name: "a key of the chat endpoint is no key of the others",
             needs: &[],
             run: |world| families(world).boxed(),
+        },
+        Scenario {
+            name: "every webhook shows the second secret, and 401 names the header that it goes into",
+            needs: &[],
+            run: |world| second_layer(world).boxed(),
+        },
+        Scenario {
+            name: "a signed webhook needs no token, and one that is altered or late gets in nowhere",
+            needs: &[],
+            run: |world| signed(world).boxed(),
+        },
+        Scenario {
+            name: "a key is held for five minutes and then forgotten",
+            needs: &[Feature::Aws],
+            run: |world| forgotten(world).boxed(),
         },
         Scenario {
             name: "a step that nobody does waits for somebody, and what arrived is beside it",
@@ -76,11 +94,7 @@ async fn token(world: Arc<World>) -> Result<()> {
     ensure!(detail.contains("/pair"), "the way in is not told: {problem}");
     let wrong = anybody.with_token("sop_0000").post("/sop/deploy", &body).await?;
     wrong.expect_problem(401, "unauthorized")?;
-    let made = world.api().request(Method::POST, "/api/pairing-codes").send().await?.expect(201)?;
-    let code = made["code"].as_str().context("a code")?;
-    let redeem = anybody.request(Method::POST, "/pair").header("x-pairing-code", code);
-    let paired = redeem.send().await?.expect(200)?;
-    let caller = anybody.with_token(paired["token"].as_str().context("a token")?);
+    let caller = world.another_caller().await?;
     caller.post("/sop/deploy", &body).await?.expect(202)?;
     Ok(())
 }
@@ -95,6 +109,76 @@ async fn families(world: Arc<World>) -> Result<()> {
     ensure!(chat["event_id"] != sop["event_id"], "{chat} and {sop} are one event");
     let again = keyed("/webhook", json!({ "intent": "record" })).await?.expect(200)?;
     ensure!(again["status"] == "duplicate" && again["event_id"] == chat["event_id"], "{again}");
+    Ok(())
+}
+
+async fn second_layer(world: Arc<World>) -> Result<()> {
+    let body = json!({ "message": "secured twice" });
+    let anybody = world.anybody();
+    for wrong in [None, Some(""), Some("second-layer"), Some("in-front-of-all-webhooks-51d1")] {
+        for caller in [world.api(), anybody.clone()] {
+            for path in ["/sop/deploy", "/webhook", "/sop/open", "/sop/signed/github"] {
+                let caller = caller.with_second_layer(wrong);
+                let problem =
+                    caller.post(path, &body).await?.expect_problem(401, "wrong_secret")?;
+                let detail = problem["detail"].as_str().unwrap_or_default();
+                ensure!(detail.contains("X-Webhook-Secret"), "{path}: {problem}");
+            }
+        }
+    }
+    // A layer, and no way in.
+    anybody.post("/sop/deploy", &body).await?.expect_problem(401, "unauthorized")?;
+    world.api().post("/sop/deploy", &body).await?.expect(202)?;
+    Ok(())
+}
+
+async fn signed(world: Arc<World>) -> Result<()> {
+    let now = SystemClock.now();
+    let post = |(scheme, path): (Scheme, &'static str), at, signed: &str, sent: &str| {
+        let headers = sign(scheme, SIGNING_SECRET, "d-1", at, signed.as_bytes());
+        let request = world.anybody().request(Method::POST, path).text(sent.to_owned());
+        let request = headers
+            .into_iter()
+            .flatten()
+            .fold(request, |request, (name, value)| request.header(name, &value));
+        async move { request.send().await }
+    };
+    let number = world.number();
+    for by in [(Scheme::Github, "/sop/signed/github"), (Scheme::Stripe, "/sop/signed/stripe")] {
+        let body = json!({ "id": format!("d-{number}"), "amount": 7 }).to_string();
+        let altered = body.replace('7', "9");
+        let nobody = world.anybody().request(Method::POST, by.1).text(body.clone()).send().await?;
+        nobody.expect_problem(401, "signature_missing")?;
+        post(by, now, &body, &altered).await?.expect_problem(401, "signature_wrong")?;
+        let answer = post(by, now, &body, &body).await?.expect(202)?;
+        ensure!(answer["matched_sops"] == json!(["signed-hook"]), "{answer}");
+        let event = answer["event_id"].as_str().context("an event id")?;
+        let run = world.run_of("signed-hook", event).await?;
+        world.completed(&run).await?;
+        // Whoever saw it may send it once more: it is the same event.
+        let again = post(by, now, &body, &body).await?.expect(200)?;
+        ensure!(again["status"] == "duplicate" && again["event_id"] == event, "{again}");
+    }
+    let late = now.plus_millis(-600_000);
+    let stripe = (Scheme::Stripe, "/sop/signed/stripe");
+    post(stripe, late, "{}", "{}").await?.expect_problem(401, "signature_late")?;
+    Ok(())
+}
+
+async fn forgotten(world: Arc<World>) -> Result<()> {
+    let aws = world.deployment.aws().context("the services")?;
+    let key = format!("forgotten-{}", world.number());
+    let post = || {
+        let request = world.hook("/webhook", &json!({ "intent": "record" }));
+        request.header("x-idempotency-key", &key).send()
+    };
+    let begun = SystemClock.now();
+    let first = post().await?.expect(202)?;
+    let until = aws.end_key(&key).await?;
+    let held_ms = until.millis_since(begun);
+    ensure!((300_000..330_000).contains(&held_ms), "it is held for {held_ms} ms");
+    let second = post().await?.expect(202)?;
+    ensure!(second["event_id"] != first["event_id"], "{second} is {first}");
     Ok(())
 }
 

@@ -2,12 +2,14 @@
 //!
 //! `SOP_DEPLOYMENT` picks some (of `localstack,emulator,dev`); an argument picks scenarios whose names contain it.
 
+mod broker;
 mod devices;
 mod front;
 mod hooks;
 mod iam;
 mod language;
 mod queue;
+mod rates;
 mod refused;
 mod rules;
 mod services;
@@ -50,8 +52,11 @@ fn stages() -> Vec<Stage> {
         Stage::InOrder(refused::scenarios()),
         Stage::Together(together),
         Stage::InOrder(rules::scenarios()),
+        Stage::InOrder(broker::scenarios()),
+        Stage::InOrder(time::late()),
         Stage::InOrder(queue::scenarios()),
         Stage::InOrder(services::scenarios()),
+        Stage::InOrder(rates::scenarios()),
         Stage::InOrder(setup::lock_out()),
     ]
 }

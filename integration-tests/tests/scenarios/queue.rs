@@ -44,7 +44,9 @@ fn event(number: u8) -> Event {
 
 async fn poison(world: Arc<World>) -> Result<()> {
     let aws = world.deployment.aws().context("the services")?;
-    ensure!(aws.dead_events().await?.is_empty(), "there are dead letters before");
+    // What a try before has left there.
+    let all = json!({ "queue": "events", "all": true });
+    world.api().post("/api/dlq/discard", &all).await?.expect(200)?;
     let mates: Vec<Event> = (1..=4).map(event).collect();
     let mut bodies: Vec<String> = mates
         .iter()

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::{Result, ensure};
 use futures_util::FutureExt;
 use integration_tests::{Answer, Feature, Method, Scenario, World};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// What starting a run or remembering a key would write.
 const WRITTEN: [&str; 5] = ["RUN#", "IDEM#", "BLOB#", "ADM#", "CAT#"];
@@ -21,21 +21,26 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     }]
 }
 
-/// Runs and keys that are there; runs of the clock's SOP come and go as they like.
+/// Whether the clock started it.
+fn is_clocks(run: &Value) -> bool {
+    ["every-minute", "off-minute"].iter().any(|sop| run["sop"] == **sop)
+}
+
+/// Runs and keys that are there; runs of the clock's SOPs come and go as they like.
 async fn written(world: &World) -> Result<BTreeSet<String>> {
     let page = world.api().get("/api/runs?limit=100").await?;
     let mut all: BTreeSet<String> = page["runs"]
         .as_array()
         .map_or(&[][..], Vec::as_slice)
         .iter()
-        .filter(|run| run["sop"] != "every-minute")
+        .filter(|run| !is_clocks(run))
         .map(|run| run["run"].to_string())
         .collect();
     let ours: BTreeSet<String> = page["runs"]
         .as_array()
         .map_or(&[][..], Vec::as_slice)
         .iter()
-        .filter(|run| run["sop"] == "every-minute")
+        .filter(|run| is_clocks(run))
         .filter_map(|run| Some(format!("RUN#{} /", run["run"].as_str()?)))
         .collect();
     if let Some(aws) = world.deployment.aws() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use futures_util::FutureExt;
 use integration_tests::{Feature, SOON, Scenario, SopFiles, World, poll};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// What the names of rules begin with in this deployment.
 const PREFIX: &str = "sopwith_mqtt_";
@@ -29,7 +29,67 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             needs: &[Feature::Aws, Feature::Push],
             run: |world| follow_on_the_bus(world).boxed(),
         },
+        Scenario {
+            name: "a rule that somebody deleted is made again by the tick",
+            needs: &[Feature::Aws, Feature::Push, Feature::Mqtt],
+            run: |world| mended(world).boxed(),
+        },
+        Scenario {
+            name: "a rule of the bus that somebody deleted is made again by the tick",
+            needs: &[Feature::Aws, Feature::Push],
+            run: |world| mended_on_the_bus(world).boxed(),
+        },
     ]
+}
+
+async fn mended(world: Arc<World>) -> Result<()> {
+    const FILTER: &str = "probe/+/rules";
+    let aws = world.deployment.aws().context("the services")?;
+    let ours = || async {
+        let rules = aws.topic_rules(PREFIX).await?;
+        anyhow::Ok(rules.into_iter().find(|(_, topic)| topic == FILTER).map(|(name, _)| name))
+    };
+    poll("the tick to make it again", SOON, || async {
+        // The tick looks when the catalog has changed since its last look, which may be a moment ago.
+        let mut probe = probe();
+        probe.markdown = probe.markdown.replace("Note", &format!("Note {}", world.number()));
+        world.push(&[probe]).await?;
+        let name = ours().await?.context("publishing did not make it")?;
+        aws.delete_topic_rule(&name).await?;
+        world.deployment.invoke("cron", &json!({ "operation": "tick" })).await?;
+        ours().await
+    })
+    .await?;
+    world.api().post("/api/sops/rule-probe/archive", &json!({})).await?.expect(200)?;
+    ensure!(ours().await?.is_none(), "the archived SOP keeps its rule");
+    Ok(())
+}
+
+async fn mended_on_the_bus(world: Arc<World>) -> Result<()> {
+    let aws = world.deployment.aws().context("the services")?;
+    forget(&world, "bus-probe").await?;
+    let ours = || async {
+        let rules = aws.bus_rules(BUS_PREFIX).await?;
+        let probe = rules.into_iter().find(|(_, pattern)| pattern.contains("probe.shop"));
+        anyhow::Ok(probe.map(|(name, _)| name))
+    };
+    poll("the tick to make it again", SOON, || async {
+        let mut probe = bus_probe("Made");
+        probe.markdown = probe.markdown.replace("Note", &format!("Note {}", world.number()));
+        world.push(&[probe]).await?;
+        let name = ours().await?.context("publishing did not make it")?;
+        aws.delete_bus_rule(&name).await?;
+        world.deployment.invoke("cron", &json!({ "operation": "tick" })).await?;
+        ours().await
+    })
+    .await?;
+    // With its target.
+    let health = world.api().get("/api/health").await?;
+    let events = &health["rules"]["events"];
+    ensure!(events["missing"] == json!([]) && events["wrong"] == json!([]), "{health}");
+    world.api().post("/api/sops/bus-probe/archive", &json!({})).await?.expect(200)?;
+    ensure!(ours().await?.is_none(), "the archived SOP keeps its rule");
+    Ok(())
 }
 
 fn probe() -> SopFiles {
@@ -40,6 +100,22 @@ fn probe() -> SopFiles {
             .into(),
         markdown: "## Steps\n\n1. **Note**\n   - capability: noop\n".into(),
     }
+}
+
+/// Sends marked messages or events one by one until one starts something: a function that was busy before a
+/// publish looks at the catalog again after a few seconds.
+async fn heard<F>(world: &World, send: impl Fn(String) -> F) -> Result<()>
+where
+    F: Future<Output = Result<()>>,
+{
+    poll("the dispatcher to know of it", SOON, || async {
+        let mark = format!("heard-{}", world.number());
+        send(mark.clone()).await?;
+        let is_it = |line: &Value| line["detail"]["payload"].to_string().contains(&mark);
+        let line = world.logged("its line", SOON, is_it).await?;
+        Ok((line["outcome"] == "matched").then_some(()))
+    })
+    .await
 }
 
 /// Takes away what a try of before has left there; where there is nothing the host says so.
@@ -61,6 +137,14 @@ async fn follow(world: Arc<World>) -> Result<()> {
     ensure!(during.len() == before.len() + 1, "{during:?}");
     ensure!(during.values().any(|topic| topic == "probe/+/rules"), "{during:?}");
 
+    heard(&world, |mark| {
+        let world = Arc::clone(&world);
+        async move {
+            let message = json!({ "id": mark }).to_string();
+            world.publish(&[("probe/w/rules", &message)]).await
+        }
+    })
+    .await?;
     // Twice the same message: two events, one run.
     let message = json!({ "id": "r-1", "mark": "follows" }).to_string();
     world.publish(&[("probe/a/rules", &message), ("probe/b/rules", &message)]).await?;
@@ -72,8 +156,13 @@ async fn follow(world: Arc<World>) -> Result<()> {
         Ok((mine.count() == 2).then_some(()))
     })
     .await?;
-    let runs = world.runs("rule-probe").await?;
-    ensure!(runs.len() == 1, "{runs:?}");
+    // An event has its line before its run has one. One run was started before.
+    let runs = poll("the run", SOON, || async {
+        let runs = world.runs("rule-probe").await?;
+        Ok((runs.len() > 1).then_some(runs))
+    })
+    .await?;
+    ensure!(runs.len() == 2, "{runs:?}");
 
     world.api().post("/api/sops/rule-probe/archive", &json!({})).await?.expect(200)?;
     let after = aws.topic_rules(PREFIX).await?;
@@ -115,11 +204,16 @@ async fn follow_on_the_bus(world: Arc<World>) -> Result<()> {
     let well = json!({ "right": ours, "missing": [], "wrong": [], "stale": 0 });
     ensure!(health["rules"]["events"] == well, "{health}");
 
-    for (kind, mark) in [("Made", "not-asked-for"), ("Sold", "asked-for")] {
-        let detail = json!({ "mark": mark }).to_string();
-        let entry = json!({ "Source": "probe.shop", "DetailType": kind, "Detail": detail });
-        world.deployment.put_event(&entry).context("a bus")?.await?;
-    }
+    let put = |kind: &'static str, mark: String| {
+        let world = Arc::clone(&world);
+        async move {
+            let detail = json!({ "mark": mark }).to_string();
+            let entry = json!({ "Source": "probe.shop", "DetailType": kind, "Detail": detail });
+            world.deployment.put_event(&entry).context("a bus")?.await
+        }
+    };
+    put("Made", "not-asked-for".to_owned()).await?;
+    heard(&world, |mark| put("Sold", mark)).await?;
     poll("the run of the event", SOON, || async {
         let runs = world.runs("bus-probe").await?;
         Ok((!runs.is_empty()).then_some(()))

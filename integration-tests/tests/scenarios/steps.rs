@@ -34,6 +34,21 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             needs: &[Feature::Loopback],
             run: |world| secret(world).boxed(),
         },
+        Scenario {
+            name: "what a step publishes on a topic starts the procedure that listens there",
+            needs: &[Feature::Mqtt],
+            run: |world| announced(world).boxed(),
+        },
+        Scenario {
+            name: "the end of a run starts the procedure that asks for it",
+            needs: &[],
+            run: |world| follows(world).boxed(),
+        },
+        Scenario {
+            name: "what a step publishes to SNS reaches who subscribes",
+            needs: &[Feature::Aws],
+            run: |world| told(world).boxed(),
+        },
     ]
 }
 
@@ -139,4 +154,53 @@ async fn secret(world: Arc<World>) -> Result<()> {
         ensure!(!told.contains(PROBE_SECRET), "the secret is told");
     }
     Ok(())
+}
+
+async fn announced(world: Arc<World>) -> Result<()> {
+    let mark = order(&world, "announced");
+    let run = start(&world, "/sop/announce", "announce", &json!({ "mark": mark })).await?;
+    world.completed(&run).await?;
+    let line = world
+        .logged("what was published", SOON, |line| {
+            line["source"] == "mqtt" && line["subject"] == format!("announced/{mark}")
+        })
+        .await?;
+    let run = line["detail"]["verdicts"][0]["run"].as_str().context("a run")?;
+    world.completed(run).await?;
+    Ok(())
+}
+
+async fn follows(world: Arc<World>) -> Result<()> {
+    let payload = json!({ "number": order(&world, "followed") });
+    let first = start(&world, "/sop/followed", "followed", &payload).await?;
+    world.completed(&first).await?;
+    let named = format!("\"run\":\"{first}\"");
+    let is_its_end = |line: &Value| {
+        line["source"] == "event"
+            && line["subject"] == "sopwith/Run Completed"
+            && line["detail"]["payload"].as_str().is_some_and(|payload| payload.contains(&named))
+    };
+    let line = world.logged("the end in the log", SOON, is_its_end).await?;
+    let verdicts = line["detail"]["verdicts"].as_array().context("verdicts")?;
+    let run = verdicts.iter().find_map(|verdict| verdict["run"].as_str());
+    let run = run.with_context(|| format!("no run in {line}"))?;
+    let seen = world.completed(run).await?;
+    ensure!(seen["sop"] == "follower", "{seen}");
+    ensure!(seen["follows"] == first.as_str(), "{seen}");
+    world.verify(run).await?;
+    Ok(())
+}
+
+async fn told(world: Arc<World>) -> Result<()> {
+    let aws = world.deployment.aws().context("the services")?;
+    let topic = aws.heard_topic("sopwith-told").await?;
+    let mark = order(&world, "told");
+    let payload = json!({ "topic": topic.arn, "mark": mark });
+    let run = start(&world, "/sop/tell", "tell", &payload).await?;
+    world.completed(&run).await?;
+    poll("the message", SOON, || async {
+        let heard = aws.heard(&topic).await?;
+        Ok(heard.iter().any(|message| message.contains(&mark)).then_some(()))
+    })
+    .await
 }

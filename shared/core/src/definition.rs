@@ -141,6 +141,7 @@ fn check_steps(
         way::check(md, steps);
     }
     template::check_templates(md, manifest, steps);
+    warn_of_own_topics(md, &manifest.triggers, steps);
     let priority = settings.priority.unwrap_or_default();
     gate::settle(md, Care { mode, priority, delegation: settings.delegation }, workspace, steps)
 }
@@ -204,6 +205,48 @@ fn check_deterministic(sink: &mut Sink<'_>, steps: &[Written]) {
             StepKind::Checkpoint | StepKind::Capability => {}
         }
     }
+}
+
+/// Warns of steps that publish, whatever comes in, on a topic that starts the SOP again, whatever is published.
+fn warn_of_own_topics(sink: &mut Sink<'_>, triggers: &[Trigger], steps: &[Written]) {
+    let filters: Vec<_> = triggers
+        .iter()
+        .filter_map(|trigger| match trigger {
+            Trigger::Mqtt { topic, condition: None, .. } => Some(topic),
+            Trigger::Mqtt { condition: Some(_), .. }
+            | Trigger::Manual
+            | Trigger::Webhook(_)
+            | Trigger::Cron { .. }
+            | Trigger::Peripheral { .. }
+            | Trigger::Event { .. } => None,
+        })
+        .collect();
+    for written in steps {
+        let Some(topic) = published(&written.step) else { continue };
+        let Some(filter) = filters.iter().find(|filter| filter.matches(&topic)) else { continue };
+        let message =
+            format!("what this publishes starts the SOP again, by {}", quoted(filter.as_str()));
+        let help =
+            "publish on another topic, or give the trigger a `condition`, or the step an `if`";
+        let at = written.places.get("with").unwrap_or(&written.title_at).clone();
+        sink.warn(code::OWN_TOPIC, at, message, help.to_owned());
+    }
+}
+
+/// The topic on which the step publishes in every run, with a word for each template in it.
+fn published(step: &Step) -> Option<String> {
+    if step.capability.as_deref() != Some("mqtt.publish") || step.only_if.is_some() {
+        return None;
+    }
+    let mut topic = String::new();
+    let mut rest = step.with.as_ref()?.get("topic")?.as_str()?;
+    while let Some((before, template)) = rest.split_once("{{") {
+        topic.push_str(before);
+        topic.push_str("some-word");
+        rest = template.split_once("}}")?.1;
+    }
+    topic.push_str(rest);
+    Some(topic)
 }
 
 fn assemble(

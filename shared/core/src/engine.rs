@@ -27,6 +27,7 @@ pub use fact::{Answer, Fact};
 pub use head::{Head, Status};
 pub use input::{Decision, Input, Ran, Verdict};
 pub use state::{
-    End, Gate, Heard, How, Identity, Live, Origin, Parent, Past, Phase, Place, Run, Stand, Stored,
+    End, Follows, Gate, Heard, How, Identity, Live, Origin, Parent, Past, Phase, Place, Run, Stand,
+    Stored,
 };
 pub use view::{Awaited, RunView, StepState, StepView};

@@ -4,9 +4,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{Origin, Parent, Past};
+use crate::engine::{Follows, Origin, Parent, Past};
 use crate::id::{Digest, EventId, SopName, Tenant};
 use crate::time::Timestamp;
+
+pub mod ended;
 
 /// The front door an event came in at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -96,6 +98,11 @@ pub enum Lineage {
         /// The recorded event.
         of: EventId,
     },
+    /// A run is over: it is matched like any other event.
+    End {
+        /// Which run, and how deep what follows it is.
+        of: Follows,
+    },
 }
 
 /// One arrival.
@@ -129,7 +136,8 @@ pub struct Event {
     /// W3C `traceparent`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
-    /// What it comes from. From a run: it starts its target, and nothing else, whatever triggers that has.
+    /// What it comes from. From a step, or from a run that is taken up again: it starts its target, and nothing
+    /// else, whatever triggers that has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lineage: Option<Lineage>,
 }

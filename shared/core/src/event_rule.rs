@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use crate::event::ended;
 use crate::id::Digest;
 
 /// Characters of an event pattern.
@@ -26,9 +27,6 @@ pub const RULES_MAX: usize = 100;
 
 /// What the description of each rule of ours begins with: a rule without it is somebody else's.
 pub const MARK: &str = "Sopwith: ";
-
-/// The source of events that we ourselves make. They need no bus to come back to us.
-pub const OWN_SOURCE: &str = "sopwith";
 
 /// One rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +49,7 @@ pub fn name_prefix(prefix: &str) -> String {
 
 /// The rules for events that are asked for, sorted by name; at most `max` (1 to [`RULES_MAX`]).
 ///
-/// Events of [`OWN_SOURCE`] are never asked of the bus.
+/// Events of [`ended::SOURCE`], which need no bus to come to us, are never asked of the bus.
 pub fn plan<'a>(
     prefix: &str,
     asked: impl IntoIterator<Item = Asked<'a>>,
@@ -97,7 +95,7 @@ impl<'a> Demand<'a> {
         let mut demand = Self::default();
         for (source, kind) in asked {
             match (source, kind) {
-                (Some(OWN_SOURCE), _) => {}
+                (Some(ended::SOURCE), _) => {}
                 (Some(source), None) => {
                     demand.sources.insert(source, None);
                 }
@@ -191,7 +189,7 @@ fn fits(pattern: &Value) -> bool {
 
 /// Every source but our own.
 fn others() -> Value {
-    json!([{ "anything-but": [OWN_SOURCE] }])
+    json!([{ "anything-but": [ended::SOURCE] }])
 }
 
 /// A text as a pattern asks for it: to the letter, or what a long one begins with.
@@ -325,7 +323,7 @@ mod tests {
             for (source, kind) in asked {
                 let (source, kind) = (source.unwrap_or("elsewhere"), kind.unwrap_or("else"));
                 let comes = rules.iter().any(|rule| takes(rule, source, kind));
-                prop_assert_eq!(comes, source != OWN_SOURCE, "{} {}", source, kind);
+                prop_assert_eq!(comes, source != ended::SOURCE, "{} {}", source, kind);
             }
         }
     }

@@ -96,6 +96,25 @@ pub fn verify(
     Ok(Verified { delivery: delivery(&claimed), replayable_ms: Some(replayable_ms.max(0)) })
 }
 
+/// What a sender wants back before it sends anything, to see that whoever has the path also wants it: Slack's
+/// `url_verification`. `None` of any other body, and of senders who ask nothing.
+///
+/// Source: Slack API, `url_verification`.
+pub fn challenge(scheme: Scheme, body: &[u8]) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Asked {
+        r#type: String,
+        challenge: String,
+    }
+    match scheme {
+        Scheme::Slack => {
+            let asked: Asked = serde_json::from_slice(body).ok()?;
+            (asked.r#type == "url_verification").then_some(asked.challenge)
+        }
+        Scheme::Github | Scheme::Stripe | Scheme::StandardWebhooks => None,
+    }
+}
+
 /// The headers of a request as its sender signs them, for tests and stories; `None` when the secret is not in
 /// the scheme's form.
 pub fn sign(

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use crate::definition::Definition;
-use crate::engine::{End, Fact, How, Live, Phase, Run, Stand};
+use crate::engine::{End, Fact, How, Identity, Live, Phase, Run, Stand};
 use crate::event::Source;
 use crate::id::Digest;
 use crate::ingress;
@@ -108,7 +108,7 @@ impl<'d> Making<'d> {
         let door = Span {
             id: door,
             parent,
-            service: service_of_door(identity.source.as_str()).to_owned(),
+            service: service_of_door(identity).to_owned(),
             name: format!("{} {}", identity.source, identity.subject),
             began: arrived,
             ended: Some(first.at.max(arrived)),
@@ -236,8 +236,12 @@ fn span_id(parts: &[&str]) -> String {
 }
 
 /// The function behind a door.
-fn service_of_door(source: &str) -> &str {
-    if source == "manual" { "api" } else { source }
+fn service_of_door(identity: &Identity) -> &'static str {
+    if identity.follows.is_some() {
+        // The end of a run comes in at no door.
+        return "dispatcher";
+    }
+    if identity.source == Source::Manual { "api" } else { identity.source.as_str() }
 }
 
 /// The function that appended `entry`.

@@ -6,6 +6,7 @@ mod advance;
 mod catalog;
 mod dead;
 mod dispatch;
+mod ended;
 mod error;
 mod execute;
 mod gate;

@@ -214,6 +214,7 @@ fn beginning(sop: &Definition, now: Timestamp) -> Beginning {
         trace: None,
         parent: None,
         origin: None,
+        follows: None,
     };
     Beginning { identity, payload: None, reused: Vec::new() }
 }

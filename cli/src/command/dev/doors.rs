@@ -99,7 +99,7 @@ async fn asked(host: &Local) -> Option<Vec<TopicFilter>> {
 ///
 /// # Errors
 /// [`Refused`], which the device is told; the log has a line of it.
-async fn arrived(host: &Local, published: Published) -> Result<(), Refused> {
+pub(super) async fn arrived(host: &Local, published: Published) -> Result<(), Refused> {
     let encode = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
     let data = ingress::device_payload(&published.payload, encode).map_err(|rejected| {
         let reason = rejected.to_string();

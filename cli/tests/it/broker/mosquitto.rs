@@ -19,8 +19,8 @@ impl Mosquitto {
         Self::with(folder, port, "")
     }
 
-    /// With a certificate for `localhost` of an authority that nobody knows.
-    pub(crate) fn start_tls(folder: &Path, port: u16) -> Self {
+    /// With a certificate for `localhost` of an authority that nobody knows; with `asks`, clients need one of it too.
+    pub(crate) fn start_tls(folder: &Path, port: u16, asks: bool) -> Self {
         let at = folder.join(format!("mosquitto-{port}"));
         std::fs::create_dir_all(&at).expect("a folder");
         let script = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
@@ -34,7 +34,10 @@ impl Mosquitto {
         let made = made.expect("sh runs");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let file = |name: &str| at.join(name).display().to_string();
-        let tls = format!("certfile {}\nkeyfile {}\n", file("cert.pem"), file("key.pem"));
+        let mut tls = format!("certfile {}\nkeyfile {}\n", file("cert.pem"), file("key.pem"));
+        if asks {
+            tls += &format!("cafile {}\nrequire_certificate true\n", file("ca.pem"));
+        }
         Self::with(folder, port, &tls)
     }
 

@@ -55,6 +55,7 @@ fn entries(steps: u32) -> Vec<Sealed> {
         trace: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into()),
         parent: None,
         origin: None,
+        follows: None,
     };
     let payload = Stored::of(&format!(
         "{{\"message\":\"deploy-service-a\",\"note\":\"{}\"}}",

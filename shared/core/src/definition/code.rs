@@ -54,6 +54,8 @@ codes! {
     BAD_EVENT = "SOP0215", "an event source or detail type that no event has";
     BAD_KEY = "SOP0218", "a `key` that is no path into the payload";
     BAD_AUTH = "SOP0220", "a webhook signature that could not be checked";
+    OWN_END = "SOP0221", "a trigger that takes the ends of the SOP's own runs";
+    OWN_TOPIC = "SOP0222", "a step that publishes what starts its SOP again";
     STEP_NUMBER = "SOP0301", "a step out of number";
     STEPS_TWICE = "SOP0302", "more than one `## Steps` section";
     NO_STEPS = "SOP0303", "an SOP without steps";

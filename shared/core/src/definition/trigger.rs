@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use toml::Spanned;
 use toml::de::DeTable;
 
 use super::auth;
@@ -14,6 +15,7 @@ use super::manifest;
 use super::model::{Trigger, WebhookTrigger};
 use crate::condition::{Condition, ValuePath};
 use crate::cron::CronExpr;
+use crate::event::ended;
 use crate::topic::TopicFilter;
 
 /// Reads one trigger; `None` when something about it was reported.
@@ -151,8 +153,7 @@ fn event(sink: &mut Sink<'_>, table: &DeTable<'_>, at: &Range<usize>) -> Option<
         Some(text) if is_event_text(text.text) => Ok(Some(text.text.to_owned())),
         Some(text) => {
             let message = format!("no event has the {key} {}", quoted(text.text));
-            let help = "it is one exact text, without `*` or spaces around it; leave the key out to take any";
-            sink.error_with_help(code::BAD_EVENT, text.span, message, help.to_owned());
+            sink.error_with_help(code::BAD_EVENT, text.span, message, EVENT_TEXT_HELP.to_owned());
             Err(())
         }
         None if table.contains_key(key) => Err(()),
@@ -168,11 +169,42 @@ fn event(sink: &mut Sink<'_>, table: &DeTable<'_>, at: &Range<usize>) -> Option<
         sink.error_with_help(code::MISSING_TRIGGER_KEY, at.clone(), message.to_owned(), help);
         return None;
     }
+    let is_unconditional = !table.contains_key("condition");
+    warn_of_ends(sink, table, (source.as_deref(), detail_type.as_deref()), is_unconditional);
     Some(Trigger::Event { source, detail_type, condition })
 }
 
+/// Warns of a kind of end that no run has, and of a trigger that takes the ends of the SOP's own runs.
+fn warn_of_ends(
+    sink: &mut Sink<'_>,
+    table: &DeTable<'_>,
+    (source, detail_type): (Option<&str>, Option<&str>),
+    is_unconditional: bool,
+) {
+    if source.is_some_and(|source| source != ended::SOURCE) {
+        return;
+    }
+    let known = detail_type.is_none_or(|wanted| ended::DETAIL_TYPES.contains(&wanted));
+    let key = if detail_type.is_some() { "detail_type" } else { "source" };
+    let Some(at) = table.get(key).map(Spanned::span) else { return };
+    if !known {
+        if let (Some(source), Some(wanted)) = (source, detail_type) {
+            let message = format!("`{source}` sends no event of the type {}", quoted(wanted));
+            sink.warn(code::BAD_EVENT, at, message, choices(wanted, &ended::DETAIL_TYPES));
+        }
+    } else if is_unconditional {
+        let message = "the ends of this SOP's own runs start it again".to_owned();
+        let help = "say whose ends count: `condition = '$.detail.sop == \"deploy\"'`".to_owned();
+        sink.warn(code::OWN_END, at, message, help);
+    }
+}
+
+/// What to write for a source or a detail type that no event has.
+pub(super) const EVENT_TEXT_HELP: &str =
+    "it is one exact text, without `*` or spaces around it; leave the key out to take any";
+
 /// Whether a source or a detail type can be called so.
-fn is_event_text(text: &str) -> bool {
+pub(super) fn is_event_text(text: &str) -> bool {
     text == text.trim()
         && !text.is_empty()
         && !text.contains('*')

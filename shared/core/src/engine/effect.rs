@@ -186,7 +186,7 @@ fn of_step(sop: &Definition, run: &Run, live: &Live, step: &Step) -> Option<Effe
                 run: id.clone(),
                 step: live.step,
                 attempt: live.attempt,
-                depth: run.identity.parent.as_ref().map_or(0, |parent| parent.depth) + 1,
+                depth: run.identity.depth() + 1,
             },
             event: child_event(run, live.step, live.attempt, live.since),
             at: live.since,

@@ -61,6 +61,15 @@ pub struct Parent {
     pub depth: u32,
 }
 
+/// The run whose end started a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Follows {
+    /// The run.
+    pub run: RunId,
+    /// Runs above the one that was started: 1 when an event of the world or a person started `run`.
+    pub depth: u32,
+}
+
 /// The run that a run takes up again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
@@ -103,6 +112,18 @@ pub struct Identity {
     /// What it takes up again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
+    /// The run whose end started it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follows: Option<Follows>,
+}
+
+impl Identity {
+    /// Runs above it, by which runs that start each other are bounded: 0 for one that an event of the world or a
+    /// person started.
+    pub fn depth(&self) -> u32 {
+        let parent = self.parent.as_ref().map(|parent| parent.depth);
+        parent.or(self.follows.as_ref().map(|follows| follows.depth)).unwrap_or(0)
+    }
 }
 
 /// How a step came to its end.
@@ -441,6 +462,11 @@ impl Run {
     /// Whether it is over. Only a person's retry of a failed one moves it again.
     pub fn is_finished(&self) -> bool {
         matches!(self.phase, Phase::Finished { .. })
+    }
+
+    /// Whether it is over, and every step on its way has come to its end.
+    pub fn has_completed(&self) -> bool {
+        matches!(self.phase, Phase::Finished { end: End::Completed, .. })
     }
 
     /// Whether a person has paused it.

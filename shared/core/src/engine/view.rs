@@ -103,6 +103,9 @@ pub struct RunView {
     /// The run that this one takes up again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,
+    /// The run whose end started this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follows: Option<String>,
     /// The definition's digest.
     pub definition: String,
     /// The event that started it.
@@ -150,6 +153,7 @@ impl RunView {
             awaits,
             parent: identity.parent.as_ref().map(|parent| parent.run.to_string()),
             origin: identity.origin.as_ref().map(|origin| origin.run.to_string()),
+            follows: identity.follows.as_ref().map(|follows| follows.run.to_string()),
             definition: identity.definition.to_string(),
             event: identity.event.to_string(),
             source: identity.source.to_string(),

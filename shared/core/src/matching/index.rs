@@ -155,6 +155,13 @@ impl Index {
         found
     }
 
+    /// Whether a trigger, or what a run waits for, names an event of a bus with `subject`, its condition aside.
+    pub fn names_event(&self, subject: &str) -> bool {
+        let mut keys = event_keys(subject).into_iter().flatten();
+        keys.any(|key| self.events.contains_key(key.as_str()))
+            || self.waits.as_ref().is_some_and(|waits| waits.names_event(subject))
+    }
+
     /// The SOPs, sorted by name, those that are archived and still waited for among them.
     pub fn sops(&self) -> &[Listed] {
         &self.sops

@@ -104,6 +104,7 @@ fn events_of_a_bus_meet_what_names_them() {
     for (subject, payload, expected) in cases {
         let event = event(Source::Event, subject, payload);
         assert_eq!(names(&index, &event).join(" "), expected, "{subject}");
+        assert_eq!(index.names_event(subject), !expected.is_empty(), "{subject}");
         let told = index.explain(&event, &Payload::new(&event.data));
         let explained: Vec<&str> =
             told.iter().filter(|it| it.matched).map(|it| it.sop.as_str()).collect();

@@ -41,6 +41,13 @@ impl Wait {
                 let (board, signal) = (text("board")?, text("signal")?);
                 Trigger::Peripheral { board, signal, condition, key: None }
             }
+            "event" => {
+                let (source, detail_type) = (text("event_source"), text("detail_type"));
+                if source.is_none() && detail_type.is_none() {
+                    return None;
+                }
+                Trigger::Event { source, detail_type, condition }
+            }
             _ => return None,
         };
         let correlate = with.pointer("/correlate/event").and_then(Value::as_str);

@@ -138,7 +138,9 @@ fn parse_example(language: &str, example: &str) -> Parsed {
         "md" => {
             let heading = if example.contains("# Steps") { "" } else { "## Steps\n\n" };
             let markdown = format!("{heading}{example}");
-            parse_under(EXAMPLE_WORKSPACE, &format!("{sop}{manual}"), &markdown)
+            // What the page of SOP0222 speaks of.
+            let listens = "\n[[triggers]]\ntype = \"mqtt\"\ntopic = \"hall/+/smoke\"\n";
+            parse_under(EXAMPLE_WORKSPACE, &format!("{sop}{manual}{listens}"), &markdown)
         }
         "toml workspace" => parse_under(example, &format!("{sop}{manual}"), steps),
         other => panic!("unexpected language `{other}` in an example"),

@@ -126,6 +126,7 @@ fn identity(sop: &Definition) -> Identity {
         trace: None,
         parent: None,
         origin: None,
+        follows: None,
     }
 }
 

@@ -57,6 +57,7 @@ fn said(answer: Answer, rate: Option<Rate>) -> Result<Response, Problem> {
     match answer {
         Answer::Accepted(accepted) => Ok(reply(StatusCode::ACCEPTED, "accepted", &accepted)),
         Answer::Duplicate(first) => Ok(reply(StatusCode::OK, "duplicate", &first)),
+        Answer::Challenge(challenge) => Ok(Json(json!({ "challenge": challenge })).into_response()),
         Answer::Rejected(rejected) => Err(rejected.into()),
         Answer::Unauthorized => Err(Problem::unauthorized()),
         Answer::WrongSecret => Err(Problem::new(

@@ -69,6 +69,34 @@ async fn what_the_time_stamp_lets_in_is_remembered_as_long() {
 }
 
 #[tokio::test]
+async fn slacks_question_is_answered_and_starts_nothing() {
+    let world = World::new().await;
+    world.publish_signed().await;
+    let (_, secret) = SECRETS.iter().find(|(known, _)| *known == "hook-new").unwrap();
+    let body =
+        json!({ "type": "url_verification", "token": "t", "challenge": "3eZbrw1aB" }).to_string();
+    for (name, scheme) in SCHEMES {
+        let mut request = ask(&format!("POST /sop/signed/{name}")).body(&body);
+        request.clone().refused(&world, 401, "signature_missing", &[]).await;
+        for (header, value) in
+            sign(scheme, secret, "q", world.clock.now(), body.as_bytes()).unwrap()
+        {
+            request = request.header(header, value);
+        }
+        let before = world.memory.backlog(QueueName::Events);
+        if name == "slack" {
+            // As often as it likes, and nothing comes of it.
+            for _ in 0..2 {
+                assert_eq!(request.taken(&world, 200).await, json!({ "challenge": "3eZbrw1aB" }));
+            }
+            assert_eq!(world.memory.backlog(QueueName::Events), before);
+        } else {
+            request.taken(&world, 202).await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_missing_or_a_broken_secret_is_the_hosts_fault() {
     let world = World::new().await;
     world.publish_signed().await;

@@ -14,16 +14,16 @@ pub(super) fn advice(error: &ConnectionError, is_tls: bool, was_in: bool) -> &'s
         ConnectionError::NetworkTimeout | ConnectionError::FlushTimeout => {
             "the broker does not answer: check host and port in `broker_url`, and what stands in between"
         }
-        ConnectionError::Io(error) | ConnectionError::Tls(TlsError::Io(error)) => {
-            of_io(error, is_tls, was_in)
+        ConnectionError::Tls(TlsError::Io(error)) => of_io(error, mismatch(true)),
+        ConnectionError::Io(error) | ConnectionError::MqttState(StateError::Io(error)) => {
+            of_io(error, hung_up(is_tls, was_in))
         }
         ConnectionError::Tls(TlsError::TLS(error)) => of_tls(error),
         ConnectionError::Tls(_) => {
             "the host in `broker_url` is no name that a certificate can be for"
         }
-        ConnectionError::MqttState(StateError::Io(error)) => of_io(error, is_tls, was_in),
         ConnectionError::MqttState(_) | ConnectionError::NotConnAck(_) if !was_in => {
-            mismatch(is_tls)
+            hung_up(is_tls, was_in)
         }
         ConnectionError::MqttState(_)
         | ConnectionError::NotConnAck(_)
@@ -47,8 +47,9 @@ fn refused(code: ConnectReturnCode) -> &'static str {
     }
 }
 
+/// The remedy for an error of the connection; `broken` where all that is known is that it broke off.
 #[expect(clippy::wildcard_enum_match_arm, reason = "others' kinds of error, which grow")]
-fn of_io(error: &io::Error, is_tls: bool, was_in: bool) -> &'static str {
+fn of_io(error: &io::Error, broken: &'static str) -> &'static str {
     if let Some(tls) = inner(error) {
         return of_tls(tls);
     }
@@ -59,15 +60,26 @@ fn of_io(error: &io::Error, is_tls: bool, was_in: bool) -> &'static str {
         ErrorKind::TimedOut | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
             "the broker cannot be reached: check host and port in `broker_url`, and what stands in between"
         }
-        _ if was_in => "the broker ended the connection, as when it restarts",
         ErrorKind::UnexpectedEof
         | ErrorKind::ConnectionReset
         | ErrorKind::ConnectionAborted
         | ErrorKind::BrokenPipe
-        | ErrorKind::InvalidData => mismatch(is_tls),
+        | ErrorKind::InvalidData => broken,
         _ => "check host and port in `broker_url`",
     }
 }
+
+/// The remedy for a broker that ended the connection, TLS being agreed on where there is any.
+const fn hung_up(is_tls: bool, was_in: bool) -> &'static str {
+    match (is_tls, was_in) {
+        (_, true) => "the broker ended the connection, as when it restarts",
+        (false, false) => mismatch(false),
+        (true, false) => NO_CERTIFICATE,
+    }
+}
+
+const NO_CERTIFICATE: &str = "the broker speaks TLS and hangs up: give a certificate that it knows, and has active, in `cert_file` and \
+     `key_file`, or see in its log what else it asks for";
 
 /// What TLS said, where an error of the connection is its.
 fn inner(error: &io::Error) -> Option<&rustls::Error> {
@@ -83,7 +95,7 @@ fn inner(error: &io::Error) -> Option<&rustls::Error> {
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "others' kinds of error, which grow")]
 fn of_tls(error: &rustls::Error) -> &'static str {
-    use rustls::CertificateError as Bad;
+    use rustls::{AlertDescription as Alert, CertificateError as Bad};
     match error {
         rustls::Error::InvalidCertificate(
             Bad::NotValidForName | Bad::NotValidForNameContext { .. },
@@ -95,12 +107,19 @@ fn of_tls(error: &rustls::Error) -> &'static str {
             "nobody known vouches for the broker's certificate: name its authority's in `ca_file`"
         }
         rustls::Error::InvalidMessage(_) => mismatch(true),
+        rustls::Error::AlertReceived(
+            Alert::CertificateRequired
+            | Alert::BadCertificate
+            | Alert::CertificateRevoked
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA,
+        ) => NO_CERTIFICATE,
         _ => "broker and host do not agree on TLS; look at the broker's log",
     }
 }
 
 /// Seed 002, section 6: scheme and flag go in pairs.
-fn mismatch(is_tls: bool) -> &'static str {
+const fn mismatch(is_tls: bool) -> &'static str {
     if is_tls {
         "the port does not seem to speak TLS: write `mqtt://` and `use_tls = false`, or the port that does \
          (usually 8883)"

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use rumqttc::{MqttOptions, TlsConfiguration, Transport};
 use sop_core::topic::{TopicFilter, TopicFilterError};
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use crate::mqtt::CLIENT_ID_BYTES_MAX;
@@ -32,9 +32,13 @@ pub struct Said {
     pub use_tls: Option<bool>,
     /// Certificates, in PEM, of those who vouch for the broker, beside the well-known ones.
     pub ca_pem: Option<Vec<u8>>,
+    /// This host's own certificate in PEM, with those that vouch for it, for brokers that ask for one.
+    pub cert_pem: Option<Vec<u8>>,
+    /// The certificate's key, in PEM.
+    pub key_pem: Option<Vec<u8>>,
 }
 
-/// Shows no password.
+/// Shows no password and no key.
 impl fmt::Debug for Said {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Said")
@@ -94,11 +98,17 @@ pub enum SettingsError {
     #[error("`password` stands alone: write `username` too, or leave it out")]
     PasswordAlone,
     /// Certificates for a connection without TLS.
-    #[error("`ca_file` is of use with TLS alone: write `mqtts://` and `use_tls = true`")]
-    CaWithoutTls,
+    #[error("`{0}` is of use with TLS alone: write `mqtts://` and `use_tls = true`")]
+    WithoutTls(&'static str),
     /// Certificates that cannot be read.
-    #[error("`ca_file` has no certificate in PEM, which begins with `-----BEGIN CERTIFICATE-----`")]
-    Ca,
+    #[error("`{0}` has no certificate in PEM, which begins with `-----BEGIN CERTIFICATE-----`")]
+    NoCertificate(&'static str),
+    /// A certificate without its key, or a key without its certificate.
+    #[error("`cert_file` and `key_file` go together: write both")]
+    HalfPair,
+    /// A key that cannot be read, or is another certificate's.
+    #[error("`key_file` has no private key in PEM that is the one of `cert_file`")]
+    Key,
 }
 
 /// A broker elsewhere, and who this host is there.
@@ -157,10 +167,16 @@ impl Settings {
             (None, None) => None,
             (Some(user), password) => Some((user, password.unwrap_or_default())),
         };
-        let tls = match (is_tls, said.ca_pem) {
-            (false, Some(_)) => return Err(SettingsError::CaWithoutTls),
-            (false, None) => None,
-            (true, pem) => Some(Arc::new(trust(pem.as_deref())?)),
+        let own = match (said.cert_pem, said.key_pem) {
+            (None, None) => None,
+            (Some(certificate), Some(key)) => Some((certificate, key)),
+            (Some(_), None) | (None, Some(_)) => return Err(SettingsError::HalfPair),
+        };
+        let tls = match (is_tls, said.ca_pem, own) {
+            (false, Some(_), _) => return Err(SettingsError::WithoutTls("ca_file")),
+            (false, None, Some(_)) => return Err(SettingsError::WithoutTls("cert_file")),
+            (false, None, None) => None,
+            (true, ca, own) => Some(Arc::new(encrypted(ca.as_deref(), own)?)),
         };
         let client_id = said.client_id;
         Ok(Self { host, port, client_id, qos: qos.min(1), user, tls, topics })
@@ -226,25 +242,34 @@ fn without_user(url: &str) -> String {
     }
 }
 
-fn trust(pem: Option<&[u8]>) -> Result<ClientConfig, SettingsError> {
+/// How to speak TLS: who vouches for the broker, and what this host shows of itself.
+fn encrypted(
+    ca: Option<&[u8]>,
+    own: Option<(Vec<u8>, Vec<u8>)>,
+) -> Result<ClientConfig, SettingsError> {
     let mut roots = RootCertStore::empty();
     roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    if let Some(pem) = pem {
-        let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-        let found = found.map_err(|_| SettingsError::Ca)?;
-        if found.is_empty() {
-            return Err(SettingsError::Ca);
-        }
-        for certificate in found {
-            roots.add(certificate).map_err(|_| SettingsError::Ca)?;
-        }
+    for certificate in ca.map(|pem| certificates(pem, "ca_file")).transpose()?.unwrap_or_default() {
+        roots.add(certificate).map_err(|_| SettingsError::NoCertificate("ca_file"))?;
     }
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("ring has the default versions' cipher suites")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(config)
+        .with_root_certificates(roots);
+    let Some((certificate, key)) = own else { return Ok(config.with_no_client_auth()) };
+    let chain = certificates(&certificate, "cert_file")?;
+    let key = PrivateKeyDer::from_pem_slice(&key).map_err(|_| SettingsError::Key)?;
+    config.with_client_auth_cert(chain, key).map_err(|_| SettingsError::Key)
+}
+
+/// The certificates in `pem`, at least one.
+fn certificates(
+    pem: &[u8],
+    file: &'static str,
+) -> Result<Vec<CertificateDer<'static>>, SettingsError> {
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    let found = found.ok().filter(|found| !found.is_empty());
+    found.ok_or(SettingsError::NoCertificate(file))
 }
 
 #[cfg(test)]
@@ -260,7 +285,7 @@ mod tests {
             username: Some("mqtt-user".into()),
             password: Some("mqtt-password".into()),
             use_tls: Some(true),
-            ca_pem: None,
+            ..Said::default()
         }
     }
 
@@ -288,7 +313,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_with_what_to_write() {
         type Change = fn(&mut Said);
-        let cases: [(Change, &str); 14] = [
+        let cases: [(Change, &str); 17] = [
             (
                 |it| it.use_tls = Some(false),
                 "write `use_tls = true`, or `broker_url = \"mqtt://...\"`",
@@ -308,7 +333,19 @@ mod tests {
             (|it| it.qos = Some(3), "`qos = 3`"),
             (|it| it.topics = vec!["a/#/b".into()], "`a/#/b`"),
             (|it| it.username = None, "write `username` too"),
-            (|it| it.ca_pem = Some(b"none".to_vec()), "no certificate in PEM"),
+            (|it| it.ca_pem = Some(b"none".to_vec()), "`ca_file` has no certificate in PEM"),
+            (|it| it.key_pem = Some(b"none".to_vec()), "`cert_file` and `key_file` go together"),
+            (
+                |it| (it.cert_pem, it.key_pem) = (Some(b"none".to_vec()), Some(Vec::new())),
+                "`cert_file` has no certificate in PEM",
+            ),
+            (
+                |it| {
+                    (it.broker_url, it.use_tls) = ("mqtt://b".into(), None);
+                    (it.cert_pem, it.key_pem) = (Some(Vec::new()), Some(Vec::new()));
+                },
+                "`cert_file` is of use with TLS alone",
+            ),
         ];
         for (change, expected) in cases {
             let mut said = said();

@@ -13,12 +13,14 @@ use sop_core::engine::{
     Counters, Effect, Head, Input, Run, SlotChange, Stand, Transition, newly_outstanding,
     outstanding,
 };
+use sop_core::event::Event;
 use sop_core::id::{Digest, InputId, RunId, SopName, Tenant};
 use sop_core::journal::Entry;
 use sop_core::limits::{DELAY_SECS_MAX, LOOK_AHEAD_MS, WAIT_MS_MAX};
 use sop_core::matching::Listed;
 
 use crate::envelope::Body;
+use crate::flow::ended::event_of_end;
 use crate::flow::{FlowError, Host};
 use crate::metric;
 use crate::port::{
@@ -112,7 +114,9 @@ where
         metric::moved(before.map(|(run, _)| run), &transition.entry);
     }
     let plan = plan(host, sop, &moved).await?;
-    let (effects, events) = messages(host, plan.effects);
+    let (effects, mut events) = messages(host, plan.effects);
+    let ends = plan.ends.into_iter().map(|event| Body::Event { event: Box::new(event) });
+    events.extend(ends.map(|body| body.into_message(0)));
     let send_effects = send(host, QueueName::Effects, &effects);
     let send_events = send(host, QueueName::Events, &events);
     try_join(send_effects, send_events).await?;
@@ -138,15 +142,21 @@ where
 /// What has to be done about a move.
 struct Plan {
     effects: Vec<Effect>,
+    /// The run's end, for those who want to hear of it.
+    ends: Vec<Event>,
     project: Option<Head>,
     look_at_queue: bool,
 }
 
-async fn plan<S: Heads, Q, C: Clock>(
+async fn plan<S, Q, C>(
     host: &Host<S, Q, C>,
     sop: &Definition,
     moved: &Moved<'_>,
-) -> Result<Plan, FlowError> {
+) -> Result<Plan, FlowError>
+where
+    S: Journal + Heads + Catalog,
+    C: Clock,
+{
     match moved {
         Moved::New { before, transition } => plan_new(host, sop, *before, transition).await,
         Moved::Before { entry } | Moved::Swept { entry } => {
@@ -154,27 +164,34 @@ async fn plan<S: Heads, Q, C: Clock>(
             let head = Head::of(sop, &entry.after, entry.seq, entry.at);
             let mut effects = outstanding(sop, &entry.after);
             let look_at_queue = asks_next(&effects);
-            if !left_undone {
+            let mut ends = Vec::new();
+            if left_undone {
+                ends.extend(event_of_end(host, sop, (&entry.after, entry.seq)).await?);
+            } else {
                 let soon = host.now().plus_millis(LOOK_AHEAD_MS);
                 let is_swept = matches!(moved, Moved::Swept { .. });
                 effects
                     .retain(|it| matches!(it, Effect::Wake { at, .. } if is_swept && *at <= soon));
             }
-            Ok(Plan { effects, project: left_undone.then_some(head), look_at_queue })
+            Ok(Plan { effects, ends, project: left_undone.then_some(head), look_at_queue })
         }
         Moved::Early { entry, at } => {
             let wake = Effect::Wake { run: entry.after.identity.id.clone(), at: *at };
-            Ok(Plan { effects: vec![wake], project: None, look_at_queue: false })
+            Ok(Plan { effects: vec![wake], ends: Vec::new(), project: None, look_at_queue: false })
         }
     }
 }
 
-async fn plan_new<S: Heads, Q, C>(
+async fn plan_new<S, Q, C>(
     host: &Host<S, Q, C>,
     sop: &Definition,
     before: Option<(&Run, u64)>,
     transition: &Transition,
-) -> Result<Plan, FlowError> {
+) -> Result<Plan, FlowError>
+where
+    S: Journal + Heads + Catalog,
+    C: Clock,
+{
     let entry = &transition.entry;
     let head = Head::of(sop, &entry.after, entry.seq, entry.at);
     let all = outstanding(sop, &entry.after);
@@ -194,7 +211,31 @@ async fn plan_new<S: Heads, Q, C>(
     }
     let frees = transition.slot.as_ref().is_some_and(SlotChange::frees);
     let look_at_queue = asks_next(&all) && (frees || head.queue.is_some());
-    Ok(Plan { effects, project: changed.then_some(head), look_at_queue })
+    let ends = ends(host, sop, before, entry).await?;
+    Ok(Plan { effects, ends, project: changed.then_some(head), look_at_queue })
+}
+
+/// The end that `entry` tells of, and the one before it, which is no longer the run's state, where whoever
+/// appended that has not acted on it.
+async fn ends<S, Q, C>(
+    host: &Host<S, Q, C>,
+    sop: &Definition,
+    before: Option<(&Run, u64)>,
+    entry: &Entry,
+) -> Result<Vec<Event>, FlowError>
+where
+    S: Journal + Heads + Catalog,
+    C: Clock,
+{
+    let mut ends = Vec::new();
+    if let Some((run, seq)) = before
+        && let Some(event) = event_of_end(host, sop, (run, seq)).await?
+        && host.store.head(&run.identity.id).await?.is_none_or(|head| head.seq < seq)
+    {
+        ends.push(event);
+    }
+    ends.extend(event_of_end(host, sop, (&entry.after, entry.seq)).await?);
+    Ok(ends)
 }
 
 fn asks_next(effects: &[Effect]) -> bool {

@@ -10,6 +10,7 @@ use sop_core::matching::{Listed, Match, Wait};
 use crate::envelope::{Body, Envelope};
 use crate::flow::act::PARENT;
 use crate::flow::advance::{advance, wake};
+use crate::flow::ended::is_too_deep;
 use crate::flow::key::{self, First};
 use crate::flow::lineage;
 use crate::flow::log::{self, SopVerdict};
@@ -121,6 +122,10 @@ where
         reason,
         run: run.map(|run| run.to_string()),
     };
+    if let Some(reason) = is_too_deep(event) {
+        tracing::warn!(sop = %listed.name, event.id = %event.id, %reason, "too deep");
+        return Ok(said(reason, None));
+    }
     // Whoever sends an event again wants it to count.
     let is_replay = matches!(event.lineage, Some(Lineage::Replay { .. }));
     let path = trigger.and_then(Trigger::key).filter(|_| !is_replay);

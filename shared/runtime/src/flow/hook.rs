@@ -68,6 +68,8 @@ pub enum Answer {
     Accepted(Accepted),
     /// 200: the same key came before; the first answer's fields.
     Duplicate(Accepted),
+    /// 200: no event, but a signed question whether the path is wanted; this is the answer.
+    Challenge(String),
     /// 400 or 413: the request is not well formed.
     Rejected(Rejected),
     /// 401: no bearer token, or one that is not known.
@@ -154,6 +156,10 @@ where
     let rate = rate::take(host, "hook", &client, quota).await?;
     if rate.as_ref().is_some_and(|rate| !rate.passed) {
         return Ok(Answered { answer: Answer::TooMany, rate });
+    }
+    if let Some(challenge) = caller.challenge {
+        tracing::info!(path, "a sender of webhooks has asked whether this path is wanted");
+        return Ok(Answered { answer: Answer::Challenge(challenge), rate });
     }
     let answer = let_in(host, &active, route, &hook, sender, path, caller).await?;
     Ok(Answered { answer, rate })

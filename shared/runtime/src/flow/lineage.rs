@@ -32,8 +32,8 @@ where
             let started = start(host, &sop, definition, event).await?;
             outcome(event, &sop.name, started)
         }
-        // It is matched like any other, and never comes here.
-        Lineage::Replay { .. } => ("sent again".to_owned(), None),
+        // They are matched like any other, and never come here.
+        Lineage::Replay { .. } | Lineage::End { .. } => ("matched".to_owned(), None),
     };
     let verdict = SopVerdict {
         sop: event.subject.clone(),

@@ -183,7 +183,7 @@ pub(super) fn line(
         actor: event.actor.clone(),
         replay_of: match &event.lineage {
             Some(Lineage::Replay { of }) => Some(of.clone()),
-            Some(Lineage::Step { .. } | Lineage::Rerun { .. }) | None => None,
+            Some(Lineage::Step { .. } | Lineage::Rerun { .. } | Lineage::End { .. }) | None => None,
         },
         written: None,
         not_written: None,

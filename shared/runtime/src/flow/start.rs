@@ -172,12 +172,15 @@ fn beginning(
     payload: Option<Stored>,
     started_at: Timestamp,
 ) -> Beginning {
-    let (parent, origin, reused) = match &event.lineage {
-        Some(Lineage::Step { parent }) => (Some(parent.clone()), None, Vec::new()),
-        Some(Lineage::Replay { .. }) => (None, None, Vec::new()),
-        Some(Lineage::Rerun { origin, reused, .. }) => (None, Some(origin.clone()), reused.clone()),
-        None => (None, None, Vec::new()),
-    };
+    let (mut parent, mut origin, mut follows, mut reused) = (None, None, None, Vec::new());
+    match &event.lineage {
+        Some(Lineage::Step { parent: of }) => parent = Some(of.clone()),
+        Some(Lineage::Rerun { origin: of, reused: taken, .. }) => {
+            (origin, reused) = (Some(of.clone()), taken.clone());
+        }
+        Some(Lineage::End { of }) => follows = Some(of.clone()),
+        Some(Lineage::Replay { .. }) | None => {}
+    }
     let identity = Identity {
         id,
         tenant: event.tenant.clone(),
@@ -192,6 +195,7 @@ fn beginning(
         trace: event.trace.clone(),
         parent,
         origin,
+        follows,
     };
     Beginning { identity, payload, reused }
 }

@@ -73,6 +73,7 @@ async fn answers() {
         let told = match &answer {
             Answer::Accepted(_) => "accepted",
             Answer::Duplicate(_) => "duplicate",
+            Answer::Challenge(_) => "challenge",
             Answer::Rejected(Rejected::TooLarge { .. }) => "too large",
             Answer::Rejected(Rejected::NotJson { .. }) => "not json",
             Answer::Rejected(Rejected::BadPath) => "bad path",

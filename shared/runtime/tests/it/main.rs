@@ -4,6 +4,7 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "what a test does not expect is its failure")]
 
 mod dead;
+mod ended;
 mod hook;
 mod house;
 mod key;

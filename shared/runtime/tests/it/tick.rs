@@ -101,5 +101,7 @@ async fn a_broken_catalog_strands_no_run() {
     flow::tick(&house.host).await.unwrap_err();
     house.dispatch().await;
     assert!(house.run(&house.only_run().await).await.is_finished());
+    let kept = house.received(QueueName::Events).await;
+    assert!(kept.iter().any(|message| message.contains("Run Failed")), "nobody knows who wants it");
     assert!(house.host.now() > Timestamp::from_millis(0));
 }

@@ -157,6 +157,7 @@ impl<P: Perform> Stage<'_, P> {
         let said = match flow::take_hook(&self.host, &StorySecrets, hook, sender).await?.answer {
             // The log says the rest.
             flow::Answer::Accepted(_) | flow::Answer::NoMatch { .. } => return Ok(()),
+            flow::Answer::Challenge(_) => "is answered, and is no event".to_owned(),
             flow::Answer::Duplicate(_) => "came before under this key".to_owned(),
             flow::Answer::Rejected(rejected) => format!("is refused: {rejected}"),
             flow::Answer::Unauthorized => "is refused: no bearer token".to_owned(),

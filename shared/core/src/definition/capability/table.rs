@@ -112,11 +112,13 @@ pub const TABLE: &[BuiltIn] = &[
         name: "wait.event",
         does: "waits until an event arrives",
         takes: &[
-            needs("source", "webhook, mqtt or peripheral"),
+            needs("source", "webhook, mqtt, peripheral or event"),
             may("path", "of a webhook"),
             may("topic", "filter of MQTT messages"),
             may("board", "of an uplink"),
             may("signal", "of an uplink"),
+            may("event_source", "of an event of a bus, or of a run's end"),
+            may("detail_type", "of the same"),
             may("condition", "what must hold of the event's payload"),
             may("correlate", "a path into the event, and the template that it must equal"),
         ],
@@ -142,7 +144,7 @@ mod tests {
     fn the_keys_are_those_that_are_checked() {
         for built_in in TABLE.iter().filter(|it| !it.takes.is_empty()) {
             let unknown = |key: &str| {
-                let source = ["webhook", "mqtt", "peripheral"].map(|source| {
+                let source = ["webhook", "mqtt", "peripheral", "event"].map(|source| {
                     let mut with: Map<String, Value> = Map::new();
                     if built_in.name == "wait.event" {
                         with.insert("source".into(), json!(source));

@@ -21,6 +21,8 @@ pub(super) struct Caller {
     pub(super) actor: Option<String>,
     /// What a signature said of the delivery.
     pub(super) delivery: Option<Delivery>,
+    /// What a sender that signs wants back before it sends anything.
+    pub(super) challenge: Option<String>,
 }
 
 /// One delivery of a sender that signs.
@@ -73,13 +75,14 @@ where
     if needs_token && subject.is_none() {
         return Ok(Entered::Out(Answer::Unauthorized));
     }
-    let mut caller = Caller { actor: subject.clone(), subject, delivery: None };
+    let mut caller = Caller { actor: subject.clone(), subject, delivery: None, challenge: None };
     for signed in signed {
         match verified(host, secrets, signed, hook, sender).await? {
             Ok(delivery) => {
                 let scheme = signed.scheme.as_str();
                 caller.actor.get_or_insert_with(|| format!("signed:{scheme}"));
                 caller.delivery.get_or_insert(delivery);
+                caller.challenge = signature::challenge(signed.scheme, hook.body);
             }
             Err(answer) => return Ok(Entered::Out(answer)),
         }
