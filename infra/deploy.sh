@@ -86,7 +86,11 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 edits=(-e "s#CodeUri: \.\./target/lambda/#CodeUri: $lambda_dir/#")
 # MiniStack asks for an action that AWS does not have: there, sqs:SendMessage allows batches too.
-[ -z "$endpoint" ] || edits+=(-e "s#\[sqs:SendMessage\]#[sqs:SendMessage, sqs:SendMessageBatch]#")
+# And it takes another resource for what is done to a rule of the bus: the bus, or the rule with the bus in its name.
+[ -z "$endpoint" ] || edits+=(
+  -e "s#\[sqs:SendMessage\]#[sqs:SendMessage, sqs:SendMessageBatch]#"
+  -e 's#\(:events:[^"]*\):rule/[^"]*"#\1:*"#'
+)
 sed "${edits[@]}" "${SOP_TEMPLATE:-$root/infra/template.yaml}" >"$work/template.yaml"
 
 bucket=$(bucket)

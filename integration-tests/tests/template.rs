@@ -38,9 +38,16 @@ fn text(value: &Value) -> String {
     )
 }
 
+/// The values of a list, or the one; of a choice, what may be chosen.
 fn list(value: &Value) -> Vec<String> {
     if let Value::Sequence(values) = value {
-        return values.iter().map(text).collect();
+        return values.iter().flat_map(list).collect();
+    }
+    if let Value::Tagged(choice) = value
+        && choice.tag == "!If"
+    {
+        let branches = choice.value.as_sequence().expect("a condition and two values");
+        return branches[1..].iter().flat_map(list).collect();
     }
     vec![text(value)]
 }
@@ -97,6 +104,66 @@ const WILDCARDS: &[(&str, &str, &str, &str)] = &[
         "Rules",
         "!Sub arn:${AWS::Partition}:iot:${AWS::Region}:${AWS::AccountId}:rule/${Prefix}_mqtt_*",
         "rules are named after the filters of SOPs, which come after the stack",
+    ),
+    (
+        "ApiRole",
+        "BusRules",
+        "!Sub arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/${Prefix}-events-*",
+        "rules are named after the sources that SOPs ask for, which come after the stack",
+    ),
+    (
+        "ApiRole",
+        "BusRules",
+        "!Sub arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/${EventBusName}/${Prefix}-events-*",
+        "rules are named after the sources that SOPs ask for, which come after the stack",
+    ),
+    (
+        "ApiRole",
+        "BusTargets",
+        "!Sub arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/${Prefix}-events-*",
+        "rules are named after the sources that SOPs ask for; what they lead to is one function",
+    ),
+    (
+        "ApiRole",
+        "BusTargets",
+        "!Sub arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/${EventBusName}/${Prefix}-events-*",
+        "rules are named after the sources that SOPs ask for; what they lead to is one function",
+    ),
+    (
+        "ApiRole",
+        "ListBusRules",
+        "!Sub arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/*",
+        "a list is asked of all rules of a bus",
+    ),
+    (
+        "CronRole",
+        "BusRules",
+        "!Sub arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/${Prefix}-events-*",
+        "rules are named after the sources that SOPs ask for, which come after the stack",
+    ),
+    (
+        "CronRole",
+        "BusRules",
+        "!Sub arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/${EventBusName}/${Prefix}-events-*",
+        "rules are named after the sources that SOPs ask for, which come after the stack",
+    ),
+    (
+        "CronRole",
+        "BusTargets",
+        "!Sub arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/${Prefix}-events-*",
+        "rules are named after the sources that SOPs ask for; what they lead to is one function",
+    ),
+    (
+        "CronRole",
+        "BusTargets",
+        "!Sub arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/${EventBusName}/${Prefix}-events-*",
+        "rules are named after the sources that SOPs ask for; what they lead to is one function",
+    ),
+    (
+        "CronRole",
+        "ListBusRules",
+        "!Sub arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/*",
+        "a list is asked of all rules of a bus",
     ),
     ("WebhookRole", "Trace", "*", "the service knows no resource for a trace"),
     ("MqttRole", "Trace", "*", "the service knows no resource for a trace"),
@@ -166,9 +233,51 @@ fn each_role_is_taken_on_by_one_service() {
 fn only_the_named_services_may_call_functions_and_only_from_this_stack() {
     for (id, _, properties) in resources("AWS::Lambda::Permission") {
         assert_eq!(properties["Action"].as_str(), Some("lambda:InvokeFunction"), "{id}");
-        let from = text(&properties["SourceArn"]);
-        assert!(from.starts_with('!'), "{id} lets in whoever comes from `{from}`");
+        for from in list(&properties["SourceArn"]) {
+            assert!(from.starts_with('!'), "{id} lets in whoever comes from `{from}`");
+        }
         assert_ne!(text(&properties["Principal"]), "*", "{id}");
+    }
+}
+
+/// Events come from the bus's rules that api and cron may change, and what they leave behind too.
+#[test]
+fn rules_of_the_bus_hand_events_to_one_function_and_one_queue() {
+    let ours: Vec<String> = WILDCARDS
+        .iter()
+        .filter(|row| row.0 == "ApiRole" && row.1 == "BusRules")
+        .map(|row| row.2.to_owned())
+        .collect();
+    let template = template();
+    let permission = &template["Resources"]["EventRulePermission"]["Properties"];
+    assert_eq!(text(&permission["FunctionName"]), "!Ref EventbridgeFunction");
+    assert_eq!(list(&permission["SourceArn"]), ours);
+    let policy = &template["Resources"]["TlsOnly"]["Properties"]["PolicyDocument"];
+    let allowed = policy["Statement"].as_sequence().expect("statements");
+    let allowed: Vec<_> = allowed.iter().filter(|it| it["Effect"] == "Allow").collect();
+    assert_eq!(allowed.len(), 1);
+    assert_eq!(text(&allowed[0]["Principal"]["Service"]), "events.amazonaws.com");
+    assert_eq!(list(&allowed[0]["Action"]), ["sqs:SendMessage"]);
+    assert_eq!(list(&allowed[0]["Resource"]), ["!GetAtt ArrivalsDead.Arn"]);
+    assert_eq!(list(&allowed[0]["Condition"]["ArnLike"]["aws:SourceArn"]), ours);
+    let puts: Vec<_> = statements()
+        .into_iter()
+        .filter(|(_, statement)| {
+            list(&statement["Action"]).contains(&"events:PutTargets".to_owned())
+        })
+        .collect();
+    assert_eq!(puts.len(), 2);
+    for (role, statement) in puts {
+        let to = &statement["Condition"]["ForAllValues:ArnEquals"]["events:TargetArn"];
+        assert_eq!(text(to), "!GetAtt EventbridgeFunction.Arn", "{role}");
+    }
+    let function =
+        |name: &str| template["Resources"][name]["Properties"]["Environment"]["Variables"].clone();
+    for name in ["ApiFunction", "CronFunction"] {
+        let told = function(name);
+        assert_eq!(text(&told["SOP_BUS_FUNCTION_ARN"]), "!GetAtt EventbridgeFunction.Arn");
+        assert_eq!(text(&told["SOP_BUS_DEAD_QUEUE_ARN"]), "!GetAtt ArrivalsDead.Arn");
+        assert_eq!(text(&told["SOP_BUS_NAME"]), "!Ref EventBusName");
     }
 }
 

@@ -9,6 +9,7 @@ mod payload;
 use std::sync::Arc;
 
 use lambda_runtime::{Error, LambdaEvent};
+use sop_runtime::flow::{Host, RuleWatch};
 use sop_wiring::{host, log, rules};
 
 use crate::payload::Payload;
@@ -16,9 +17,10 @@ use crate::payload::Payload;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     log::init();
-    let host = Arc::new(host::full().map_err(log::failed)?);
+    let rules = &rules::from_env().map_err(log::failed)?.map(Arc::new);
+    let watch = rules.clone().map(|rules| rules as Arc<dyn RuleWatch>);
+    let host = Arc::new(Host { rules: watch, ..host::full().map_err(log::failed)? });
     let router = sop_http::api(Arc::clone(&host));
-    let rules = &rules::from_env().map_err(log::failed)?;
     let handler = |event: LambdaEvent<Payload>| {
         let (host, router) = (Arc::clone(&host), router.clone());
         async move {

@@ -28,6 +28,7 @@ pub struct Aws {
     sqs: aws_sdk_sqs::Client,
     config: SdkConfig,
     iot: aws_sdk_iot::Client,
+    bus: aws_sdk_eventbridge::Client,
     table: String,
     /// URL of the events queue.
     pub events: String,
@@ -45,6 +46,7 @@ impl Aws {
             dynamo: aws_sdk_dynamodb::Client::new(&config),
             sqs: aws_sdk_sqs::Client::new(&config),
             iot: aws_sdk_iot::Client::new(&config),
+            bus: aws_sdk_eventbridge::Client::new(&config),
             config,
             table: output("TableName")?,
             events: output("EventsQueueUrl")?,
@@ -236,6 +238,44 @@ impl Aws {
     /// When the service refuses.
     pub async fn delete_topic_rule(&self, name: &str) -> Result<()> {
         self.iot.delete_topic_rule().rule_name(name).send().await?;
+        Ok(())
+    }
+
+    /// The rules of the default bus whose names begin with `prefix`: name and event pattern, sorted.
+    ///
+    /// # Errors
+    /// When the service does not answer.
+    pub async fn bus_rules(&self, prefix: &str) -> Result<BTreeMap<String, String>> {
+        let page = self.bus.list_rules().name_prefix(prefix).send().await?;
+        let rules = page.rules.unwrap_or_default().into_iter();
+        Ok(rules
+            .filter_map(|rule| Some((rule.name?, rule.event_pattern.unwrap_or_default())))
+            .collect())
+    }
+
+    /// Makes a rule of the default bus as somebody else would: for `source`, without a target.
+    ///
+    /// # Errors
+    /// When the service refuses.
+    pub async fn make_bus_rule(&self, name: &str, source: &str) -> Result<()> {
+        let pattern = serde_json::json!({ "source": [source] }).to_string();
+        let made = self.bus.put_rule().name(name).event_pattern(pattern).description("theirs");
+        made.send().await?;
+        Ok(())
+    }
+
+    /// Deletes a rule of the default bus, and its targets.
+    ///
+    /// # Errors
+    /// When the service refuses.
+    pub async fn delete_bus_rule(&self, name: &str) -> Result<()> {
+        let page = self.bus.list_targets_by_rule().rule(name).send().await?;
+        let ids: Vec<String> =
+            page.targets.unwrap_or_default().into_iter().map(|it| it.id).collect();
+        if !ids.is_empty() {
+            self.bus.remove_targets().rule(name).set_ids(Some(ids)).send().await?;
+        }
+        self.bus.delete_rule().name(name).send().await?;
         Ok(())
     }
 

@@ -3,10 +3,10 @@
 use std::future::ready;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use serde_json::{Value, json};
+use serde_json::Value;
 use sop_emulator::Emulator;
 
 use crate::client::Client;
@@ -101,13 +101,7 @@ impl Deployment for OnEmulator {
     }
 
     fn put_event<'a>(&'a self, entry: &'a Value) -> Option<BoxFuture<'a, Result<()>>> {
-        let put = async move {
-            let entries = json!([entry]).to_string();
-            let answer = self.cli.run(&["events", "put-events", "--entries", &entries]).await?;
-            ensure!(answer["FailedEntryCount"] == 0, "the bus did not take it: {answer}");
-            Ok(())
-        };
-        Some(put.boxed())
+        Some(self.cli.put_event(entry).boxed())
     }
 
     fn aws(&self) -> Option<&Aws> {

@@ -166,6 +166,10 @@ impl Deployment for OnLocalStack {
         self.cli.invoke(name, payload).boxed()
     }
 
+    fn put_event<'a>(&'a self, entry: &'a Value) -> Option<BoxFuture<'a, Result<()>>> {
+        Some(self.cli.put_event(entry).boxed())
+    }
+
     fn aws(&self) -> Option<&Aws> {
         Some(&self.aws)
     }

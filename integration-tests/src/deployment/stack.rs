@@ -70,6 +70,14 @@ impl Cli {
         Ok(code.with_context(|| format!("no code came back: {answer}"))?.to_owned())
     }
 
+    /// Puts one event, an entry of `PutEvents`, on the default bus.
+    pub(crate) async fn put_event(&self, entry: &Value) -> Result<()> {
+        let entries = json!([entry]).to_string();
+        let answer = self.run(&["events", "put-events", "--entries", &entries]).await?;
+        ensure!(answer["FailedEntryCount"] == 0, "the bus did not take it: {answer}");
+        Ok(())
+    }
+
     /// What the function `name` answers to `payload`.
     pub(crate) async fn invoke(&self, name: &str, payload: &Value) -> Result<Value> {
         let function = &format!("sopwith-{name}");
@@ -120,7 +128,7 @@ pub(crate) async fn deploy(
         .env(
             "SOP_DEPLOY_PARAMETERS",
             format!(
-                "EventSources=aws.cloudwatch,shop.inbox WebhookRateLimit={RATE_LIMIT} \
+                "WebhookRateLimit={RATE_LIMIT} \
                  WebhookSecret=second-layer"
             ),
         )

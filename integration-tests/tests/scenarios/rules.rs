@@ -1,17 +1,21 @@
-//! The topic rules of AWS IoT Core follow the active SOPs.
+//! The rules of AWS IoT Core and of the event bus follow the active SOPs.
 
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use futures_util::FutureExt;
 use integration_tests::{Feature, SOON, Scenario, SopFiles, World, poll};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// What the names of rules begin with in this deployment.
 const PREFIX: &str = "sopwith_mqtt_";
 
-/// A rule of somebody else's, with a name like ours.
+/// The same on the bus.
+const BUS_PREFIX: &str = "sopwith-events-";
+
+/// Rules of somebody else's, with names like ours.
 const FOREIGN: &str = "sopwith_mqtt_of_others";
+const BUS_FOREIGN: &str = "sopwith-events-of-others";
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
@@ -21,9 +25,19 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             run: |world| follow(world).boxed(),
         },
         Scenario {
+            name: "a published source gets its rule on the bus, an archived one loses it, others' rules stay",
+            needs: &[Feature::Aws, Feature::Push],
+            run: |world| follow_on_the_bus(world).boxed(),
+        },
+        Scenario {
             name: "a rule that somebody deleted is made again by the tick",
             needs: &[Feature::Aws, Feature::Push, Feature::Mqtt],
             run: |world| mended(world).boxed(),
+        },
+        Scenario {
+            name: "a rule of the bus that somebody deleted is made again by the tick",
+            needs: &[Feature::Aws, Feature::Push],
+            run: |world| mended_on_the_bus(world).boxed(),
         },
     ]
 }
@@ -51,6 +65,33 @@ async fn mended(world: Arc<World>) -> Result<()> {
     Ok(())
 }
 
+async fn mended_on_the_bus(world: Arc<World>) -> Result<()> {
+    let aws = world.deployment.aws().context("the services")?;
+    forget(&world, "bus-probe").await?;
+    let ours = || async {
+        let rules = aws.bus_rules(BUS_PREFIX).await?;
+        let probe = rules.into_iter().find(|(_, pattern)| pattern.contains("probe.shop"));
+        anyhow::Ok(probe.map(|(name, _)| name))
+    };
+    poll("the tick to make it again", SOON, || async {
+        let mut probe = bus_probe("Made");
+        probe.markdown = probe.markdown.replace("Note", &format!("Note {}", world.number()));
+        world.push(&[probe]).await?;
+        let name = ours().await?.context("publishing did not make it")?;
+        aws.delete_bus_rule(&name).await?;
+        world.deployment.invoke("cron", &json!({ "operation": "tick" })).await?;
+        ours().await
+    })
+    .await?;
+    // With its target.
+    let health = world.api().get("/api/health").await?;
+    let events = &health["rules"]["events"];
+    ensure!(events["missing"] == json!([]) && events["wrong"] == json!([]), "{health}");
+    world.api().post("/api/sops/bus-probe/archive", &json!({})).await?.expect(200)?;
+    ensure!(ours().await?.is_none(), "the archived SOP keeps its rule");
+    Ok(())
+}
+
 fn probe() -> SopFiles {
     SopFiles {
         directory: "rule-probe".into(),
@@ -61,8 +102,31 @@ fn probe() -> SopFiles {
     }
 }
 
+/// Sends marked messages or events one by one until one starts something: a function that was busy before a
+/// publish looks at the catalog again after a few seconds.
+async fn heard<F>(world: &World, send: impl Fn(String) -> F) -> Result<()>
+where
+    F: Future<Output = Result<()>>,
+{
+    poll("the dispatcher to know of it", SOON, || async {
+        let mark = format!("heard-{}", world.number());
+        send(mark.clone()).await?;
+        let is_it = |line: &Value| line["detail"]["payload"].to_string().contains(&mark);
+        let line = world.logged("its line", SOON, is_it).await?;
+        Ok((line["outcome"] == "matched").then_some(()))
+    })
+    .await
+}
+
+/// Takes away what a try of before has left there; where there is nothing the host says so.
+async fn forget(world: &World, sop: &str) -> Result<()> {
+    let path = format!("/api/sops/{sop}/archive");
+    world.api().post(&path, &json!({})).await.map(drop)
+}
+
 async fn follow(world: Arc<World>) -> Result<()> {
     let aws = world.deployment.aws().context("the services")?;
+    forget(&world, "rule-probe").await?;
     aws.make_topic_rule(FOREIGN, "theirs").await?;
     let before = aws.topic_rules(PREFIX).await?;
     ensure!(before.values().any(|topic| topic == "sensors/alert"), "{before:?}");
@@ -73,6 +137,14 @@ async fn follow(world: Arc<World>) -> Result<()> {
     ensure!(during.len() == before.len() + 1, "{during:?}");
     ensure!(during.values().any(|topic| topic == "probe/+/rules"), "{during:?}");
 
+    heard(&world, |mark| {
+        let world = Arc::clone(&world);
+        async move {
+            let message = json!({ "id": mark }).to_string();
+            world.publish(&[("probe/w/rules", &message)]).await
+        }
+    })
+    .await?;
     // Twice the same message: two events, one run.
     let message = json!({ "id": "r-1", "mark": "follows" }).to_string();
     world.publish(&[("probe/a/rules", &message), ("probe/b/rules", &message)]).await?;
@@ -84,11 +156,74 @@ async fn follow(world: Arc<World>) -> Result<()> {
         Ok((mine.count() == 2).then_some(()))
     })
     .await?;
-    let runs = world.runs("rule-probe").await?;
-    ensure!(runs.len() == 1, "{runs:?}");
+    // An event has its line before its run has one. One run was started before.
+    let runs = poll("the run", SOON, || async {
+        let runs = world.runs("rule-probe").await?;
+        Ok((runs.len() > 1).then_some(runs))
+    })
+    .await?;
+    ensure!(runs.len() == 2, "{runs:?}");
 
     world.api().post("/api/sops/rule-probe/archive", &json!({})).await?.expect(200)?;
     let after = aws.topic_rules(PREFIX).await?;
     ensure!(after == before, "{after:?} is not {before:?}");
     aws.delete_topic_rule(FOREIGN).await
+}
+
+fn bus_probe(kind: &str) -> SopFiles {
+    SopFiles {
+        directory: "bus-probe".into(),
+        toml: format!(
+            "[sop]\nname = \"bus-probe\"\ndescription = \"d\"\nexecution_mode = \"auto\"\n\n\
+             [[triggers]]\ntype = \"event\"\nsource = \"probe.shop\"\ndetail_type = \"{kind}\"\n"
+        ),
+        markdown: "## Steps\n\n1. **Note**\n   - capability: noop\n".into(),
+    }
+}
+
+async fn follow_on_the_bus(world: Arc<World>) -> Result<()> {
+    let aws = world.deployment.aws().context("the services")?;
+    forget(&world, "bus-probe").await?;
+    aws.make_bus_rule(BUS_FOREIGN, "theirs").await?;
+    let before = aws.bus_rules(BUS_PREFIX).await?;
+    let note = r#"{"detail-type":["Note"],"source":["shop.inbox"]}"#;
+    ensure!(before.values().any(|pattern| pattern == note), "{before:?}");
+
+    world.push(&[bus_probe("Made")]).await?;
+    let made = aws.bus_rules(BUS_PREFIX).await?;
+    ensure!(made.len() == before.len() + 1, "{made:?}");
+    // What is asked of a source changes its rule where it is.
+    world.push(&[bus_probe("Sold")]).await?;
+    let during = aws.bus_rules(BUS_PREFIX).await?;
+    ensure!(during.keys().eq(made.keys()), "{during:?} for {made:?}");
+    let sold = r#"{"detail-type":["Sold"],"source":["probe.shop"]}"#;
+    ensure!(during.values().any(|pattern| pattern == sold), "{during:?}");
+
+    let health = world.api().get("/api/health").await?;
+    let ours = during.len() - 1;
+    let well = json!({ "right": ours, "missing": [], "wrong": [], "stale": 0 });
+    ensure!(health["rules"]["events"] == well, "{health}");
+
+    let put = |kind: &'static str, mark: String| {
+        let world = Arc::clone(&world);
+        async move {
+            let detail = json!({ "mark": mark }).to_string();
+            let entry = json!({ "Source": "probe.shop", "DetailType": kind, "Detail": detail });
+            world.deployment.put_event(&entry).context("a bus")?.await
+        }
+    };
+    put("Made", "not-asked-for".to_owned()).await?;
+    heard(&world, |mark| put("Sold", mark)).await?;
+    poll("the run of the event", SOON, || async {
+        let runs = world.runs("bus-probe").await?;
+        Ok((!runs.is_empty()).then_some(()))
+    })
+    .await?;
+    let page = world.api().get("/api/events?limit=100").await?;
+    ensure!(!page.to_string().contains("not-asked-for"), "nobody asked for it");
+
+    world.api().post("/api/sops/bus-probe/archive", &json!({})).await?.expect(200)?;
+    let after = aws.bus_rules(BUS_PREFIX).await?;
+    ensure!(after == before, "{after:?} is not {before:?}");
+    aws.delete_bus_rule(BUS_FOREIGN).await
 }

@@ -6,19 +6,21 @@
 pub mod config;
 pub mod count;
 mod error;
+mod event_rules;
 pub mod keys;
 mod outlets;
 mod pause;
 pub mod provision;
 mod queue;
-mod rules;
 mod secrets;
 mod store;
+mod topic_rules;
 
 pub use aws_types::SdkConfig;
 pub use error::is_retryable;
+pub use event_rules::{BusRules, BusTarget};
 pub use outlets::AwsOutlets;
 pub use queue::{QueueUrls, SqsQueue};
-pub use rules::{IotRules, RuleTargets};
 pub use secrets::SecretsManager;
 pub use store::{DynamoStore, entry_bytes};
+pub use topic_rules::{IotRules, TopicTargets};

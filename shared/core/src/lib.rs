@@ -13,6 +13,7 @@ pub mod definition;
 pub mod duration;
 pub mod engine;
 pub mod event;
+pub mod event_rule;
 pub mod id;
 pub mod ingress;
 pub mod journal;

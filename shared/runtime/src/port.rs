@@ -13,9 +13,9 @@ mod outlets;
 mod queue;
 mod rates;
 mod routines;
+mod rules;
 mod secrets;
 mod tokens;
-mod topic_rules;
 mod versions;
 mod waits;
 
@@ -34,9 +34,9 @@ pub use outlets::{MqttMessage, Outlets, SnsMessage};
 pub use queue::{Consumer, Delivery, Message, Queue, QueueName, RECEIVES_MAX};
 pub use rates::RateLimits;
 pub use routines::{Routine, Routines};
+pub use rules::{FoundRule, Rule, Rules};
 pub use secrets::{Resolved, Secrets, resolve};
 pub use tokens::{Grant, Pairing, Role, Token, Tokens};
-pub use topic_rules::{FoundRule, TopicRules};
 pub use versions::{Version, Versions};
 pub use waits::{Waiting, Waits};
 

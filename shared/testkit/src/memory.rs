@@ -10,8 +10,8 @@ mod log;
 mod queue;
 mod rates;
 mod routines;
+mod rules;
 mod tokens;
-mod topic_rules;
 mod versions;
 mod waits;
 
@@ -22,8 +22,8 @@ use sop_runtime::port::Clock;
 
 use crate::clock::ManualClock;
 
+pub use rules::MemoryRules;
 pub use sop_runtime::port::RECEIVES_MAX;
-pub use topic_rules::MemoryRules;
 
 /// A store and its queues that live as long as the last clone.
 ///

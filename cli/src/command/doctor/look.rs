@@ -125,6 +125,15 @@ pub(super) fn parts(health: &Value, now: Timestamp) -> Vec<Finding> {
             ));
         }
     }
+    for (part, kind, statements) in [
+        ("IoT rules", "topics", "`Rules`, `ListRules` and `RuleErrors`"),
+        ("bus rules", "events", "`BusRules`, `BusTargets` and `ListBusRules`"),
+    ] {
+        // On one machine there are none.
+        if !health["rules"][kind].is_null() {
+            findings.push(rules(part, &health["rules"][kind], statements));
+        }
+    }
     if let Some(deployed) = health["template"].as_str() {
         findings.push(template(deployed));
     }
@@ -161,6 +170,41 @@ fn none(part: &'static str, value: &Value, what: &str, mend: &str) -> Finding {
     figure(part, value, |value| match value.as_u64().unwrap_or_default() {
         0 => Finding::ok(part, "none"),
         n => Finding::warn(part, format!("{n} {what}"), mend),
+    })
+}
+
+/// The rules by which a service hands over what arrives.
+fn rules(part: &'static str, value: &Value, statements: &str) -> Finding {
+    let named = |list: &str| -> Vec<String> {
+        let names = value[list].as_array().into_iter().flatten();
+        names.filter_map(|name| name.as_str().map(str::to_owned)).collect()
+    };
+    figure(part, value, |value| {
+        let (missing, wrong) = (named("missing"), named("wrong"));
+        let right = value["right"].as_u64().unwrap_or_default();
+        let stale = value["stale"].as_u64().unwrap_or_default();
+        let mut found = vec![format!("{right} as they should be")];
+        for (what, names) in [("missing", &missing), ("changed by somebody", &wrong)] {
+            if !names.is_empty() {
+                found.push(format!("{what}: {}", names.join(", ")));
+            }
+        }
+        if stale > 0 {
+            found.push(format!("{stale} that nothing asks for any more"));
+        }
+        let found = found.join("; ");
+        let next = "a tick mends it within five minutes";
+        if !missing.is_empty() || !wrong.is_empty() {
+            let mend = format!(
+                "what they would take starts nothing; {next}; where it does not, give CronRole and ApiRole the \
+                 statements {statements} of infra/template.yaml"
+            );
+            return Finding::fail(part, found, mend);
+        }
+        match stale {
+            0 => Finding::ok(part, found),
+            _ => Finding::warn(part, found, next),
+        }
     })
 }
 
@@ -226,7 +270,12 @@ mod tests {
             "catalog": { "version": 3, "sops": 2 }, "overdue": 0, "congested": 0,
             "dead": { "events": 0, "effects": 0, "arrivals": 0 },
             "template": Digest::of(TEMPLATE).to_string(),
+            "rules": {
+                "topics": { "right": 2, "missing": [], "wrong": [], "stale": 0 },
+                "events": { "right": 0, "missing": [], "wrong": [], "stale": 0 },
+            },
         });
+        assert_eq!(parts(&well, now).len(), 11);
         assert!(
             parts(&well, now).iter().all(|part| part.state == State::Ok),
             "{:?}",
@@ -237,10 +286,27 @@ mod tests {
             "now": "2026-03-01T09:05:00Z", "last_tick": "2026-03-01T08:00:00Z",
             "catalog": { "version": 0, "sops": 0 }, "overdue": denied, "congested": 2,
             "dead": { "events": 4, "effects": denied, "arrivals": 1 }, "template": "0",
+            "rules": {
+                "topics": { "error": "could not list the topic rules: AccessDenied" },
+                "events": { "right": 1, "missing": ["sopwith-events-1: {}"], "wrong": [], "stale": 0 },
+            },
         });
         for part in parts(&ill, now) {
             assert!(part.state != State::Ok && part.mend.is_some(), "{part:?}");
         }
+        let bus = |events: Value| {
+            let health = json!({ "now": "2026-03-01T09:00:00Z", "rules": { "events": events } });
+            parts(&health, now).into_iter().find(|part| part.part == "bus rules").unwrap()
+        };
+        let wrong = bus(json!({ "right": 1, "missing": [], "wrong": ["r: {}"], "stale": 1 }));
+        assert_eq!(wrong.state, State::Fail);
+        assert_eq!(
+            wrong.found,
+            "1 as they should be; changed by somebody: r: {}; 1 that nothing asks for any more"
+        );
+        assert!(wrong.mend.unwrap().contains("`BusRules`"));
+        let stale = bus(json!({ "right": 1, "missing": [], "wrong": [], "stale": 1 }));
+        assert_eq!(stale.state, State::Warn);
         let never = json!({ "now": "2026-03-01T09:00:00Z", "last_tick": null });
         assert!(parts(&never, now).iter().any(|part| part.found.contains("never looked at")));
     }

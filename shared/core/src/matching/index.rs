@@ -8,6 +8,7 @@ use crate::condition::{Condition, Payload};
 use crate::cron::CronExpr;
 use crate::definition::{Auth, Signed, Trigger, WebhookTrigger};
 use crate::event::{Event, Source};
+use crate::event_rule::Asked;
 use crate::id::SopName;
 use crate::ingress;
 use crate::topic::TopicFilter;
@@ -335,12 +336,16 @@ impl Index {
         })
     }
 
-    /// The topic filters of all SOPs, sorted, each once: what a broker is to be asked for.
-    pub fn topic_filters(&self) -> BTreeSet<&TopicFilter> {
+    /// What starts the SOPs, and what their runs wait for.
+    fn wanted(&self) -> impl Iterator<Item = &Trigger> {
         let triggers = self.sops.iter().flat_map(|sop| &sop.triggers);
         let waits = self.sops.iter().flat_map(|sop| sop.waits.iter().map(|wait| &wait.on));
-        triggers
-            .chain(waits)
+        triggers.chain(waits)
+    }
+
+    /// The topic filters of all SOPs, sorted, each once: what a broker is to be asked for.
+    pub fn topic_filters(&self) -> BTreeSet<&TopicFilter> {
+        self.wanted()
             .filter_map(|trigger| match trigger {
                 Trigger::Mqtt { topic, .. } => Some(topic),
                 Trigger::Manual
@@ -351,14 +356,26 @@ impl Index {
             })
             .collect()
     }
-}
 
-impl Index {
+    /// The sources and detail types of all SOPs, sorted, each pair once: what a bus is to be asked for.
+    pub fn bus_events(&self) -> BTreeSet<Asked<'_>> {
+        self.wanted()
+            .filter_map(|trigger| match trigger {
+                Trigger::Event { source, detail_type, .. } => {
+                    Some((source.as_deref(), detail_type.as_deref()))
+                }
+                Trigger::Manual
+                | Trigger::Webhook(_)
+                | Trigger::Mqtt { .. }
+                | Trigger::Cron { .. }
+                | Trigger::Peripheral { .. } => None,
+            })
+            .collect()
+    }
+
     /// The topic filters of all SOPs, those of uplinks among them: what a broker elsewhere is to be asked for.
     pub fn broker_filters(&self) -> Vec<TopicFilter> {
-        let triggers = self.sops.iter().flat_map(|sop| &sop.triggers);
-        let waits = self.sops.iter().flat_map(|sop| sop.waits.iter().map(|wait| &wait.on));
-        let uplinks = triggers.chain(waits).filter_map(|trigger| match trigger {
+        let uplinks = self.wanted().filter_map(|trigger| match trigger {
             Trigger::Peripheral { board, signal, .. } => {
                 TopicFilter::parse(&ingress::uplink_topic(board, signal)).ok()
             }

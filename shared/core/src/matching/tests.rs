@@ -432,6 +432,12 @@ fn the_index_lists_schedules_and_filters() {
     assert_eq!(schedules, ["backup 0 0 2 * * * UTC", "backup 0 0 8 * * * UTC"]);
     let filters: Vec<&str> = index.topic_filters().into_iter().map(TopicFilter::as_str).collect();
     assert_eq!(filters, ["ops/deploy", "sensors/#", "sensors/alert"]);
+    let buses = Index::build([
+        listed("a", vec![bus(Some("shop"), Some("Note"), ""), bus(None, Some("Note"), "")]),
+        listed("b", vec![bus(Some("shop"), Some("Note"), "$.x == 1"), Trigger::Manual]),
+    ]);
+    let asked: Vec<_> = buses.bus_events().into_iter().collect();
+    assert_eq!(asked, [(None, Some("Note")), (Some("shop"), Some("Note"))]);
     assert_eq!(index.find(&SopName::parse("pump").unwrap()).unwrap().triggers.len(), 2);
     index = Index::build([listed("a", vec![Trigger::Manual]), listed("a", vec![])]);
     assert_eq!(index.sops().len(), 1);

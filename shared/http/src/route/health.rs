@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::{Map, Value, json};
-use sop_runtime::flow::{self, Health, Part};
+use sop_runtime::flow::{self, Health, Part, RuleHealth, RulesHealth};
 use sop_runtime::port::{Clock, DeadLetters, Queue, Store};
 
 use crate::auth::reader;
@@ -26,11 +26,11 @@ where
     C: Clock + 'static,
 {
     reader(&host, &headers).await?;
-    let Health { now, catalog, last_tick, overdue, inbox, congested, dead } =
+    let Health { now, catalog, last_tick, overdue, inbox, congested, rules, dead } =
         flow::health(&host).await;
     let dead: Map<String, Value> =
         dead.into_iter().map(|(queue, count)| (queue.as_str().to_owned(), part(count))).collect();
-    Ok(Json(json!({
+    let mut told = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "now": now.to_string(),
         "template": host.settings.template,
@@ -40,7 +40,16 @@ where
         "inbox": part(inbox),
         "congested": part(congested),
         "dead": dead,
-    })))
+    });
+    if let Some(RulesHealth { topics, events }) = rules {
+        told["rules"] =
+            json!({ "topics": part(topics.map(kind)), "events": part(events.map(kind)) });
+    }
+    Ok(Json(told))
+}
+
+fn kind(RuleHealth { right, missing, wrong, stale }: RuleHealth) -> Value {
+    json!({ "right": right, "missing": missing, "wrong": wrong, "stale": stale })
 }
 
 fn part<T: Into<Value>>(part: Part<T>) -> Value {

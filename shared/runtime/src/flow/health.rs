@@ -3,7 +3,7 @@
 
 use sop_core::Timestamp;
 
-use crate::flow::{FlowError, Host};
+use crate::flow::{FlowError, Host, RulesHealth};
 use crate::port::{Catalog, Clock, CronCursor, DeadLetters, DeadQueue, Heads, Journal, PortError};
 use crate::report::chain;
 
@@ -31,6 +31,8 @@ pub struct Health {
     pub inbox: Part<usize>,
     /// SOPs with runs that wait for a slot, up to 100.
     pub congested: Part<usize>,
+    /// The rules that hand over what arrives; none on a host without such.
+    pub rules: Option<RulesHealth>,
     /// Dead letters, up to 100 a queue.
     pub dead: Vec<(DeadQueue, Part<usize>)>,
 }
@@ -58,6 +60,7 @@ where
         overdue: said(overdue.map(|runs| runs.len())),
         inbox: said(inbox.map(|page| page.heads.len())),
         congested: said(congested.map(|sops| sops.len())),
+        rules: rules(host).await,
         dead,
     }
 }
@@ -67,6 +70,17 @@ async fn catalog<S: Catalog, Q, C: Clock>(host: &Host<S, Q, C>) -> Result<(u64, 
     let active = host.active().await?;
     let sops = active.index.sops().iter().filter(|sop| !sop.archived).count();
     Ok((head.map_or(0, |head| head.version), sops))
+}
+
+async fn rules<S: Catalog, Q, C: Clock>(host: &Host<S, Q, C>) -> Option<RulesHealth> {
+    let watch = host.rules.as_ref()?;
+    match host.active().await {
+        Ok(active) => Some(watch.look(&active.index).await),
+        Err(error) => {
+            let said = chain(&error);
+            Some(RulesHealth { topics: Err(said.clone()), events: Err(said) })
+        }
+    }
 }
 
 fn said<T>(part: Result<T, PortError>) -> Part<T> {

@@ -1,9 +1,11 @@
 //! What a flow is given.
 
+use std::sync::Arc;
+
 use sop_core::Timestamp;
 use sop_core::id::Tenant;
 
-use crate::flow::{CatalogCache, Exhausted, Settings};
+use crate::flow::{CatalogCache, Exhausted, RuleWatch, Settings};
 use crate::port::Clock;
 
 /// A host: its ports, whose data it works on, and what it remembers between calls.
@@ -23,6 +25,8 @@ pub struct Host<S, Q, C> {
     pub exhausted: Exhausted,
     /// What its operator decided.
     pub settings: Settings,
+    /// The rules that hand over what arrives, where there are such.
+    pub rules: Option<Arc<dyn RuleWatch>>,
 }
 
 impl<S, Q, C: Clock> Host<S, Q, C> {
@@ -36,6 +40,7 @@ impl<S, Q, C: Clock> Host<S, Q, C> {
             catalog: CatalogCache::default(),
             exhausted: Exhausted::default(),
             settings: Settings::default(),
+            rules: None,
         }
     }
 

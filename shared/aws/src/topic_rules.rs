@@ -5,7 +5,7 @@ use aws_sdk_iot::types::{Action, LambdaAction, SqsAction, TopicRulePayload};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::SdkConfig;
 use sop_core::topic_rule::{MARK, TopicRule, name_prefix};
-use sop_runtime::port::{FoundRule, PortError, TopicRules};
+use sop_runtime::port::{FoundRule, PortError, Rules};
 
 use crate::error::failed;
 
@@ -20,9 +20,9 @@ const READ: &str = "read a topic rule";
 const PUT: &str = "put a topic rule";
 const DELETE: &str = "delete a topic rule";
 
-/// Where rules send messages.
+/// Where topic rules send messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RuleTargets {
+pub struct TopicTargets {
     /// ARN of the function behind the MQTT door.
     pub function_arn: String,
     /// Address of the queue for what the function could not be given.
@@ -36,12 +36,12 @@ pub struct RuleTargets {
 pub struct IotRules {
     client: Client,
     prefix: String,
-    targets: RuleTargets,
+    targets: TopicTargets,
 }
 
 impl IotRules {
     /// The rules of the deployment `prefix`, such as `sopwith`. Nothing is sent.
-    pub fn new(config: &SdkConfig, prefix: &str, targets: RuleTargets) -> Self {
+    pub fn new(config: &SdkConfig, prefix: &str, targets: TopicTargets) -> Self {
         Self { client: Client::new(config), prefix: name_prefix(prefix), targets }
     }
 
@@ -61,7 +61,7 @@ impl IotRules {
     }
 
     /// One rule; none when it is gone, or is somebody else's.
-    async fn find(&self, name: String) -> Result<Option<FoundRule>, PortError> {
+    async fn find(&self, name: String) -> Result<Option<FoundRule<TopicRule>>, PortError> {
         let found = match self.client.get_topic_rule().rule_name(&name).send().await {
             Ok(found) => found.rule,
             // So the service says that there is none.
@@ -108,8 +108,10 @@ impl IotRules {
     }
 }
 
-impl TopicRules for IotRules {
-    async fn list(&self) -> Result<Vec<FoundRule>, PortError> {
+impl Rules for IotRules {
+    type Rule = TopicRule;
+
+    async fn list(&self) -> Result<Vec<FoundRule<TopicRule>>, PortError> {
         let mut all = Vec::new();
         // One after the other: the service takes few requests a second.
         for name in self.names().await? {
