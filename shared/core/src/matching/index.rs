@@ -199,6 +199,11 @@ impl Index {
         found
     }
 
+    /// Whether the event starts an SOP, or is what one of an SOP's runs may wait for.
+    pub fn wants(&self, event: &Event, payload: &Payload<'_>) -> bool {
+        !self.matches(event, payload).is_empty() || !self.awaited(event, payload).is_empty()
+    }
+
     /// The triggers whose key the event has, in order; webhooks of whatever method.
     pub(super) fn candidates(&self, event: &Event) -> Vec<Slot> {
         let subject = event.subject.as_str();

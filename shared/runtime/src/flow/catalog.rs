@@ -73,10 +73,18 @@ impl<S: Catalog, Q, C: Clock> Host<S, Q, C> {
     /// # Errors
     /// When the store cannot be read, or what it holds cannot.
     pub async fn active(&self) -> Result<Arc<Active>, FlowError> {
+        self.active_since(self.now().plus_millis(-HEAD_AGE_MS_MAX)).await
+    }
+
+    /// The active snapshot as a look at the head after `since` tells it: with all that was published until then.
+    ///
+    /// # Errors
+    /// As for [`Host::active`].
+    pub async fn active_since(&self, since: Timestamp) -> Result<Arc<Active>, FlowError> {
         let now = self.now();
         let known = self.catalog.with(|inner| inner.head);
         let head = match known {
-            Some((at, head)) if (0..HEAD_AGE_MS_MAX).contains(&now.millis_since(at)) => head,
+            Some((at, head)) if since < at && at <= now => head,
             Some(_) | None => {
                 let head = self.store.catalog_head(&self.tenant).await?;
                 self.catalog.with(|inner| inner.head = Some((now, head)));

@@ -1,5 +1,7 @@
 //! A message of the events queue: match and start, or move one run.
 
+use std::sync::Arc;
+
 use sop_core::condition::Payload;
 use sop_core::definition::Trigger;
 use sop_core::engine::{Input, Stored};
@@ -70,11 +72,8 @@ where
     if let Some(by @ (Lineage::Step { .. } | Lineage::Rerun { .. })) = &event.lineage {
         return lineage::arrived(host, event, by).await;
     }
-    let active = match &event.catalog {
-        Some(digest) => host.pinned(digest).await?,
-        None => host.active().await?,
-    };
     let payload = Payload::new(&event.data);
+    let active = catalog_for(host, event, &payload).await?;
     let matches = active.index.matches(event, &payload);
     let mut verdicts = Vec::new();
     for found in &matches {
@@ -99,6 +98,25 @@ where
         "event"
     );
     Ok(verdicts)
+}
+
+/// What the event is matched against: the catalog that its door saw, else the active one. Before nobody wants it,
+/// the head is looked at again, unless that was done after it came: what was published before is not missed.
+async fn catalog_for<S: Catalog, Q, C: Clock>(
+    host: &Host<S, Q, C>,
+    event: &Event,
+    payload: &Payload<'_>,
+) -> Result<Arc<Active>, FlowError> {
+    if let Some(digest) = &event.catalog {
+        return host.pinned(digest).await;
+    }
+    let active = host.active().await?;
+    if active.index.wants(event, payload) {
+        return Ok(active);
+    }
+    // A schedule's event has the time at which it was due; it was made now, by a host that knows its SOP.
+    let came = if event.target.is_some() { host.now() } else { event.time };
+    host.active_since(came).await
 }
 
 async fn one<S, Q, C>(

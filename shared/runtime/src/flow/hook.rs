@@ -5,6 +5,7 @@ mod once;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sop_core::condition::Payload;
@@ -145,8 +146,7 @@ where
         Ok(path) => path,
         Err(rejected) => return uncounted(Answer::Rejected(rejected)),
     };
-    let active = host.active().await?;
-    let route = active.index.webhook_route(&path, hook.method);
+    let (active, route) = route(host, &path, hook.method).await?;
     let caller = match guard::enter(host, secrets, &route, &hook, sender).await? {
         Entered::In(caller) => caller,
         Entered::Out(answer) => return uncounted(answer),
@@ -163,6 +163,26 @@ where
     }
     let answer = let_in(host, &active, route, &hook, sender, path, caller).await?;
     Ok(Answered { answer, rate })
+}
+
+/// Milliseconds between two looks at the catalog for paths that nobody knows: whoever asks for many pays for few.
+const LOOKS_MS_MIN: i64 = 250;
+
+/// Where the path leads. One that nobody knows may have been published a moment ago.
+async fn route<S: Catalog, Q, C: Clock>(
+    host: &Host<S, Q, C>,
+    path: &str,
+    method: &str,
+) -> Result<(Arc<Active>, WebhookRoute), FlowError> {
+    let active = host.active().await?;
+    match active.index.webhook_route(path, method) {
+        route @ WebhookRoute::Known { .. } => Ok((active, route)),
+        WebhookRoute::WrongMethod { .. } | WebhookRoute::Unknown => {
+            let active = host.active_since(host.now().plus_millis(-LOOKS_MS_MIN)).await?;
+            let route = active.index.webhook_route(path, method);
+            Ok((active, route))
+        }
+    }
 }
 
 /// What becomes of a request whose caller may make it.
