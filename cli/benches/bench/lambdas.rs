@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use crate::{Row, quantile, root};
 
-const NAMES: [&str; 7] = ["webhook", "mqtt", "cron", "peripheral", "dispatcher", "executor", "api"];
+const NAMES: [&str; 8] =
+    ["webhook", "mqtt", "cron", "peripheral", "eventbridge", "dispatcher", "executor", "api"];
 const STARTS: usize = 15;
 
 /// Milliseconds from the process's start to its first request for an invocation.
