@@ -87,12 +87,16 @@ impl Dev {
             .with_context(|| format!("starting {}", program.display()))?;
         let log = Arc::new(Mutex::new(Vec::new()));
         let stderr = child.stderr.take().context("its standard error")?;
-        tokio::spawn(keep(BufReader::new(stderr).lines(), Arc::clone(&log)));
+        let kept = tokio::spawn(keep(BufReader::new(stderr).lines(), Arc::clone(&log)));
         let stdout = child.stdout.take().context("its standard output")?;
         let mut lines = BufReader::new(stdout).lines();
         let ready = match tokio::time::timeout(READY, ready(&mut lines)).await {
             Ok(Ok(ready)) => ready,
-            Ok(Err(error)) => bail!("{error:#}: {}", tail(&log)),
+            Ok(Err(error)) => {
+                // It has ended, and so soon have its last words.
+                drop(tokio::time::timeout(READY, kept).await);
+                bail!("{error:#}: {}", tail(&log))
+            }
             Err(_) => bail!("`sop dev` was not ready in {} s: {}", READY.as_secs(), tail(&log)),
         };
         tokio::spawn(keep(lines, Arc::clone(&log)));
