@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use futures_util::{FutureExt, StreamExt, stream};
-use integration_tests::{RATE_LIMIT, SOON, Scenario, World, poll};
+use integration_tests::{RATE_LIMIT, Scenario, World, poll};
 use serde_json::json;
 use sop_runtime::port::{Clock, SystemClock};
 
@@ -15,6 +15,9 @@ const BEYOND: u32 = 30;
 
 /// Requests on their way at the same time.
 const AT_ONCE: usize = 8;
+
+/// How long all of them may take where one request after the other is answered.
+const ALL_RUN: Duration = Duration::from_secs(180);
 
 /// Milliseconds of a window.
 const MINUTE_MS: i64 = 60_000;
@@ -82,7 +85,7 @@ async fn call(world: &World) -> Result<Minute> {
 
 async fn each_runs(world: &World, events: &BTreeSet<String>) -> Result<()> {
     let api = world.api();
-    poll("a completed run of each", SOON, || async {
+    poll("a completed run of each", ALL_RUN, || async {
         let (mut done, mut cursor) = (0, String::new());
         while done < events.len() {
             let page = api.get(&format!("/api/runs?limit=100{cursor}")).await?;
