@@ -84,7 +84,7 @@ impl Aws {
     /// # Errors
     /// When the table does not take it.
     pub async fn set_cursor(&self, at: Timestamp) -> Result<()> {
-        self.set("CRON#default", "CURSOR", "t", at).await.map(drop)
+        self.set("CRON#default", "CURSOR", at).await.map(drop)
     }
 
     /// Lets the idempotency key `key` have ended, as time does, and returns when it would have.
@@ -97,12 +97,14 @@ impl Aws {
             item.strip_suffix(" / IDEM").filter(|partition| partition.ends_with(key))
         });
         let partition = partition.with_context(|| format!("no item of the key `{key}`"))?;
-        let before = self.set(partition, "IDEM", "t", Timestamp::from_millis(0)).await?;
+        let before = self.set(partition, "IDEM", Timestamp::from_millis(0)).await?;
         Ok(Timestamp::from_millis(before))
     }
 
-    /// Sets an instant of an item, in milliseconds, and returns the one before.
-    async fn set(&self, partition: &str, sort: &str, name: &str, at: Timestamp) -> Result<i64> {
+    /// Sets the instant of an item, in milliseconds, and returns the one before.
+    async fn set(&self, partition: &str, sort: &str, at: Timestamp) -> Result<i64> {
+        /// Source: `docs/store.md`.
+        const AT: &str = "t";
         let text = |value: &str| AttributeValue::S(value.to_owned());
         let changed = self
             .dynamo
@@ -110,14 +112,14 @@ impl Aws {
             .table_name(&self.table)
             .key("PK", text(partition))
             .key("SK", text(sort))
-            .update_expression("SET #name = :at")
+            .update_expression("SET #at = :at")
             .condition_expression("attribute_exists(PK)")
-            .expression_attribute_names("#name", name)
+            .expression_attribute_names("#at", AT)
             .expression_attribute_values(":at", AttributeValue::N(at.as_millis().to_string()))
             .return_values(ReturnValue::UpdatedOld)
             .send()
             .await?;
-        let before = changed.attributes().and_then(|item| item.get(name)?.as_n().ok());
+        let before = changed.attributes().and_then(|item| item.get(AT)?.as_n().ok());
         Ok(before.context("there was none before")?.parse()?)
     }
 
@@ -258,7 +260,7 @@ impl Aws {
     /// # Errors
     /// When the service refuses.
     pub async fn make_bus_rule(&self, name: &str, source: &str) -> Result<()> {
-        let pattern = serde_json::json!({ "source": [source] }).to_string();
+        let pattern = json!({ "source": [source] }).to_string();
         let made = self.bus.put_rule().name(name).event_pattern(pattern).description("theirs");
         made.send().await?;
         Ok(())

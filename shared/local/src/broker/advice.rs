@@ -14,16 +14,16 @@ pub(super) fn advice(error: &ConnectionError, is_tls: bool, was_in: bool) -> &'s
         ConnectionError::NetworkTimeout | ConnectionError::FlushTimeout => {
             "the broker does not answer: check host and port in `broker_url`, and what stands in between"
         }
-        ConnectionError::Tls(TlsError::Io(error)) => of_io(error, mismatch(true)),
+        ConnectionError::Tls(TlsError::Io(error)) => of_io(error, was_in, mismatch(true)),
         ConnectionError::Io(error) | ConnectionError::MqttState(StateError::Io(error)) => {
-            of_io(error, hung_up(is_tls, was_in))
+            of_io(error, was_in, hung_up(is_tls))
         }
         ConnectionError::Tls(TlsError::TLS(error)) => of_tls(error),
         ConnectionError::Tls(_) => {
             "the host in `broker_url` is no name that a certificate can be for"
         }
         ConnectionError::MqttState(_) | ConnectionError::NotConnAck(_) if !was_in => {
-            hung_up(is_tls, was_in)
+            hung_up(is_tls)
         }
         ConnectionError::MqttState(_)
         | ConnectionError::NotConnAck(_)
@@ -47,9 +47,10 @@ fn refused(code: ConnectReturnCode) -> &'static str {
     }
 }
 
-/// The remedy for an error of the connection; `broken` where all that is known is that it broke off.
+/// The remedy for an error of the connection; `broken` where all that is known is that it broke off before the
+/// broker had let this host in.
 #[expect(clippy::wildcard_enum_match_arm, reason = "others' kinds of error, which grow")]
-fn of_io(error: &io::Error, broken: &'static str) -> &'static str {
+fn of_io(error: &io::Error, was_in: bool, broken: &'static str) -> &'static str {
     if let Some(tls) = inner(error) {
         return of_tls(tls);
     }
@@ -60,6 +61,7 @@ fn of_io(error: &io::Error, broken: &'static str) -> &'static str {
         ErrorKind::TimedOut | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
             "the broker cannot be reached: check host and port in `broker_url`, and what stands in between"
         }
+        _ if was_in => "the broker ended the connection, as when it restarts",
         ErrorKind::UnexpectedEof
         | ErrorKind::ConnectionReset
         | ErrorKind::ConnectionAborted
@@ -69,13 +71,10 @@ fn of_io(error: &io::Error, broken: &'static str) -> &'static str {
     }
 }
 
-/// The remedy for a broker that ended the connection, TLS being agreed on where there is any.
-const fn hung_up(is_tls: bool, was_in: bool) -> &'static str {
-    match (is_tls, was_in) {
-        (_, true) => "the broker ended the connection, as when it restarts",
-        (false, false) => mismatch(false),
-        (true, false) => NO_CERTIFICATE,
-    }
+/// The remedy for a broker that ends the connection before it lets this host in, TLS being agreed on where there
+/// is any.
+const fn hung_up(is_tls: bool) -> &'static str {
+    if is_tls { NO_CERTIFICATE } else { mismatch(false) }
 }
 
 const NO_CERTIFICATE: &str = "the broker speaks TLS and hangs up: give a certificate that it knows, and has active, in `cert_file` and \

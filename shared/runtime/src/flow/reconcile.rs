@@ -7,7 +7,7 @@ use sop_core::matching::Index;
 use sop_core::topic_rule::{self, TopicRule};
 
 use crate::flow::{FlowError, Host};
-use crate::port::{Catalog, Clock, FoundRule, Rule, Rules};
+use crate::port::{Catalog, Clock, FoundRule, PortError, Rule, Rules};
 
 /// What was done to the rules of a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -105,8 +105,7 @@ async fn make_so<R: Rules>(
     wanted: &[R::Rule],
     stale: Stale,
 ) -> Result<Reconciled, FlowError> {
-    let mut found: BTreeMap<String, FoundRule<R::Rule>> =
-        rules.list().await?.into_iter().map(|it| (it.rule.name().to_owned(), it)).collect();
+    let mut found = by_name(rules).await?;
     let (mut done, mut failed) = (Reconciled::default(), None);
     for rule in wanted {
         let before = found.remove(rule.name());
@@ -138,6 +137,13 @@ async fn make_so<R: Rules>(
         Some(error) => Err(error.into()),
         None => Ok(done),
     }
+}
+
+/// The rules that there are, by their names.
+pub(super) async fn by_name<R: Rules>(
+    rules: &R,
+) -> Result<BTreeMap<String, FoundRule<R::Rule>>, PortError> {
+    Ok(rules.list().await?.into_iter().map(|it| (it.rule.name().to_owned(), it)).collect())
 }
 
 pub(super) fn is_right<R: Rule>(found: &FoundRule<R>, wanted: &R) -> bool {

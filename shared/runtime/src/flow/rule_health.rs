@@ -1,14 +1,13 @@
 //! Whether rules are what the active SOPs ask for. Nothing is changed here.
 
-use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::pin::Pin;
 
 use sop_core::matching::Index;
 
 use crate::flow::Part;
-use crate::flow::reconcile::is_right;
-use crate::port::{FoundRule, PortError, Rule, Rules};
+use crate::flow::reconcile::{by_name, is_right};
+use crate::port::{PortError, Rule, Rules};
 
 /// Characters that are told of what a rule takes.
 const TOLD_CHARS_MAX: usize = 120;
@@ -49,8 +48,7 @@ pub trait RuleWatch: Debug + Send + Sync {
 /// # Errors
 /// When they cannot be listed.
 pub async fn rule_health<R: Rules>(rules: &R, wanted: &[R::Rule]) -> Result<RuleHealth, PortError> {
-    let mut found: BTreeMap<String, FoundRule<R::Rule>> =
-        rules.list().await?.into_iter().map(|it| (it.rule.name().to_owned(), it)).collect();
+    let mut found = by_name(rules).await?;
     let mut health = RuleHealth::default();
     for rule in wanted {
         match found.remove(rule.name()) {
